@@ -1,0 +1,31 @@
+/* json.h - a JSON text as a tree in an arena; json-c behind one door, where our limits live.
+ *
+ * Accepted: RFC 8259 in UTF-8, nothing after the value. Refused, with a sentence that names the place: invalid UTF-8,
+ * depth > 32, more than JSON_MEMBERS_MAX members and elements in all, a number of more than 64 characters, a string of more
+ * than 64 KiB, NaN and infinities, integers beyond 64 bits signed, comments, trailing commas. Of duplicate keys the
+ * last counts (security L1). Everything in the tree lives in the arena given; the text may be dropped afterwards.
+ */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+#include "base/base.h"
+
+enum { JSON_DEPTH_MAX = 32, JSON_MEMBERS_MAX = 2000, JSON_NUMBER_MAX = 64, JSON_STRING_MAX = 64 << 10 };
+enum jtype { J_NULL, J_BOOL, J_INT, J_REAL, J_STR, J_ARR, J_OBJ };
+
+struct jv {
+	enum jtype t;
+	int64_t i;               /* J_INT the number, J_BOOL 0 or 1 */
+	struct str s;            /* J_STR the text, unescaped; J_REAL the number as written */
+	struct str key;          /* its name, when it is a member of an object */
+	struct jv *kid, *next;   /* J_ARR, J_OBJ: the first inside; its neighbour, in the order of the text */
+};
+
+/* The tree, or NULL with a sentence in `why` (a static string or text in the arena). */
+struct jv *json_parse(struct arena *a, struct str text, struct str *ret_why) MUST_USE;
+/* The same for texts of our own (stored documents): no limit on members, else alike. */
+struct jv *json_parse_own(struct arena *a, struct str text, struct str *ret_why) MUST_USE;
+const struct jv *json_get(const struct jv *object, struct str key);   /* a member, or NULL (also when not an object) */
+struct str json_text(const struct jv *object, struct str key);        /* its text when it is a J_STR, else empty */
+void json_write(struct buf *b, const struct jv *v);                   /* compact; parse(write(v)) equals v */
+const char *json_type_name(enum jtype t);                             /* "string", "integer", ... for messages */
+#endif

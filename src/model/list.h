@@ -1,0 +1,13 @@
+/* Every kind of document, one line each: ENTITY(name, is_append_only). The order is the number in the store: add at the end, never reorder. */
+ENTITY(incident, false)
+ENTITY(alert, false)
+ENTITY(group, false)
+ENTITY(entry, true)
+ENTITY(page, false)
+ENTITY(receipt, false)
+ENTITY(counter, false)
+ENTITY(token, false)
+ENTITY(policy, false)
+ENTITY(service, false)
+ENTITY(user, false)
+ENTITY(integration, false)
