@@ -81,38 +81,48 @@ bool str_int(struct str s, int64_t *ret)
 	return true;
 }
 
-/* How many continuation bytes follow this first byte, and the least value such a sequence may have. */
-static int utf8_follow(unsigned char c, uint32_t *ret_bits, uint32_t *ret_least)
+/* The length of the character at p, of which n bytes are there; 0: no valid one. Past ASCII, the lead byte says how many
+ * bytes follow and which is the least value that needs so many. */
+static size_t utf8_char(const unsigned char *p, size_t n)
 {
-	static const struct { unsigned char mask, lead; int follow; uint32_t least; } form[] = {
-		{ 0x80, 0x00, 0, 0 }, { 0xe0, 0xc0, 1, 0x80 }, { 0xf0, 0xe0, 2, 0x800 }, { 0xf8, 0xf0, 3, 0x10000 },
+	static const struct { unsigned char mask, lead; uint32_t least; } form[] = {
+		{ 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 },
 	};
-	for (size_t i = 0; i < COUNT(form); i++)
-		if ((c & form[i].mask) == form[i].lead) {
-			*ret_bits = c & (uint32_t)~form[i].mask & 0xffu;
-			*ret_least = form[i].least;
-			return form[i].follow;
-		}
-	return -1;
+	size_t follow = 0;
+	while (follow < COUNT(form) && (*p & form[follow].mask) != form[follow].lead)
+		follow++;
+	if (follow == COUNT(form) || follow >= n)
+		return 0;
+	uint32_t v = *p & (uint32_t)~form[follow].mask & 0xffu;
+	for (size_t i = 1; i <= follow; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		v = v << 6 | (p[i] & 0x3fu);
+	}
+	bool is_valid = v >= form[follow].least && v <= 0x10ffff && !(v >= 0xd800 && v <= 0xdfff);
+	return is_valid ? follow + 1 : 0;
+}
+
+size_t str_utf8_span(struct str s)
+{
+	size_t i = 0;
+	while (i < s.n) {
+		uint64_t word = UINT64_C(0x8080808080808080);
+		if (s.n - i >= 8)
+			memcpy(&word, s.p + i, 8);
+		size_t step = 8;                                  /* most text is ASCII: eight bytes at a time */
+		if (word & UINT64_C(0x8080808080808080))
+			step = utf8_char((const unsigned char *)s.p + i, s.n - i);
+		if (step == 0)
+			break;
+		i += step;
+	}
+	return i;
 }
 
 bool str_is_utf8(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		uint32_t v = 0, least = 0;
-		int follow = utf8_follow((unsigned char)s.p[i], &v, &least);
-		if (follow < 0 || (size_t)follow >= s.n - i)
-			return false;
-		for (; follow > 0; follow--) {
-			unsigned char c = (unsigned char)s.p[++i];
-			if ((c & 0xc0) != 0x80)
-				return false;
-			v = v << 6 | (c & 0x3fu);
-		}
-		if (v < least || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
-			return false;
-	}
-	return true;
+	return str_utf8_span(s) == s.n;
 }
 
 size_t str_distance(struct str a, struct str b)

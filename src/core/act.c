@@ -86,6 +86,7 @@ void act_resolve(struct step *s, struct incident *inc, struct str root_cause, st
 	struct str text = arena_fmt(s->a, "resolved by %.*s%s%.*s", STR_ARG(s->c->actor), root_cause.n ? ": " : "", STR_ARG(root_cause));
 	step_note(s, inc, ENTRY_RESOLVED, before, text);
 	close_own_alert(s, inc);
+	s->out->end.has_resolved = true;
 }
 
 /* Through these a person looks at the answer and must be told who was first; everywhere else a second acknowledgement is simply fine. */

@@ -79,15 +79,20 @@ struct effect {
 	int64_t due, expire;             /* INT64_MAX: none */
 };
 enum { EFFECTS_MAX = 128 };
-struct effects {
-	struct arena *a;                 /* everything below lives here */
-	struct effect v[EFFECTS_MAX];
-	size_t n;
+struct ending {
 	enum outcome outcome;
 	struct str reason;               /* one sentence when there is something to explain */
 	struct str incident;             /* the incident concerned, when there is one */
 	struct str dedup_key;            /* EVENT: the key that counts from now on */
 	bool used_fresh_number;
+	bool has_resolved;               /* an incident ended */
+	uint32_t pages_owed, levels_entered;
+};
+struct effects {
+	struct arena *a;                 /* everything below lives here */
+	struct effect v[EFFECTS_MAX];
+	size_t n;
+	struct ending end;
 };
 void decide(const struct view *v, const struct command *c, int64_t now, struct effects *out);
 

@@ -26,6 +26,7 @@ static void owe(struct step *s, const struct incident *inc, struct str target, s
 		.channel = r.channel, .address = r.address, .status = PAGE_OWED, .owed_at = s->now, .retry_at = s->now };
 	if (!MUTANT(8) || inc->level == 0)
 		step_put_page(s, p);
+	s->out->end.pages_owed++;
 }
 
 struct owed { struct strs ids; struct buf names; size_t unreachable, left_out; };
@@ -70,6 +71,7 @@ static void enter_level(struct step *s, struct incident *inc, const struct polic
 {
 	const struct level *l = &p->levels.v[level];
 	inc->level = level;
+	s->out->end.levels_entered++;
 	struct str what = arena_fmt(s->a, "level %lld of round %lld", (long long)level, (long long)inc->round);
 	size_t pages = owe_all(s, inc, &l->targets, ENTRY_LEVEL, what.p);
 	inc->due_at = pages ? s->now + l->timeout : s->now;

@@ -100,7 +100,7 @@ static struct incident *incident_of(struct step *s, const struct known *k, const
 		.source = ev->integration, .dedup_key = k->dedup_key, .alert_count = 1, .open_alerts = 1, .labels = ev->labels,
 		.tags = ev->tags, .links = ev->links, .details = ev->details, .policy = ref, .detected_at = s->now,
 		.last_alert_at = s->now };
-	s->out->used_fresh_number = true;
+	s->out->end.used_fresh_number = true;
 	return inc;
 }
 
@@ -192,12 +192,12 @@ static bool replayed(struct step *s, struct str id)
 	const struct receipt *r = step_get(s, KIND_receipt, id);
 	if (r == NULL || r->at + s->v->world->receipt_ms < s->now)
 		return false;
-	s->out->dedup_key = r->dedup_key;
+	s->out->end.dedup_key = r->dedup_key;
 	if (!str_eq(r->fingerprint, ev->fingerprint)) {
 		step_end(s, OUT_INVALID, NULL, S("this Idempotency-Key was used for another request"));
 	} else {
 		step_end(s, OUT_NOTHING, NULL, S("this request was accepted before"));
-		s->out->incident = r->incident;
+		s->out->end.incident = r->incident;
 	}
 	return true;
 }
@@ -205,8 +205,8 @@ static bool replayed(struct step *s, struct str id)
 static void put_receipt(struct step *s, struct str id)
 {
 	struct receipt *r = NEW(s->a, struct receipt);
-	*r = (struct receipt){ .id = id, .fingerprint = s->c->event.fingerprint, .incident = s->out->incident,
-		.dedup_key = s->out->dedup_key, .at = s->now };
+	*r = (struct receipt){ .id = id, .fingerprint = s->c->event.fingerprint, .incident = s->out->end.incident,
+		.dedup_key = s->out->end.dedup_key, .at = s->now };
 	if (!MUTANT(7))
 		step_put(s, KIND_receipt, id, r, INT64_MAX, s->now + s->v->world->receipt_ms);
 }
@@ -222,8 +222,8 @@ void decide_event(struct step *s)
 	if (receipt.n && replayed(s, receipt))
 		return;
 	struct known k = look(s);
-	s->out->dedup_key = k.dedup_key;
+	s->out->end.dedup_key = k.dedup_key;
 	action[ev->action](s, &k);
-	if (receipt.n && s->out->outcome != OUT_INVALID)
+	if (receipt.n && s->out->end.outcome != OUT_INVALID)
 		put_receipt(s, receipt);
 }

@@ -78,10 +78,11 @@ struct entry *step_note(struct step *s, struct incident *inc, enum entry_type ty
 
 void step_end(struct step *s, enum outcome outcome, const struct incident *inc, struct str reason)
 {
-	s->out->outcome = outcome;
-	s->out->reason = reason;
+	assert(s->out != NULL);
+	s->out->end.outcome = outcome;
+	s->out->end.reason = reason;
 	if (inc)
-		s->out->incident = inc->id;
+		s->out->end.incident = inc->id;
 }
 
 struct str alert_id(struct arena *a, struct str integration, struct str service, struct str dedup_key)
@@ -157,7 +158,9 @@ void decide(const struct view *v, const struct command *c, int64_t now, struct e
 	assert(now > 0);
 	struct step s = { v, c, now, out, out->a };
 	out->n = 0;
+	out->end = (struct ending){ .reason = S(""), .incident = S(""), .dedup_key = S("") };
 	decision[c->kind](&s);
-	assert(out->n == 0 || (out->outcome != OUT_REFUSED && out->outcome != OUT_NOT_FOUND && out->outcome != OUT_STALE &&
-	    out->outcome != OUT_INVALID));
+	assert(out->n == 0 || out->end.outcome == OUT_CREATED || out->end.outcome == OUT_FOLDED || out->end.outcome == OUT_DONE ||
+	    out->end.outcome == OUT_CLAIMED || c->kind == CMD_EVENT);
+	assert(out->end.outcome != OUT_REFUSED || out->n == 0);
 }
