@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import http.client
 import http.server
+import io
 import json
 import os
 import pathlib
@@ -104,16 +105,14 @@ def config(where, sink=None, mail=None, levels=None, driver='sqlite', **more):
 class Server:
     """build/tocsin serve, on a free port. stop() ends it politely and gives its exit code, kill() does not."""
 
-    everyone = []
-
-    def __init__(self, where, conf, env=None):
+    def __init__(self, where, conf, env=None, is_quiet=False):
+        self.is_quiet = is_quiet                # nobody reads its standard output
         self.where, self.file = pathlib.Path(where), pathlib.Path(where, 'tocsin.yaml')
         self.configure(conf)
         self.env = {'PATH': os.environ['PATH'], 'HOME': str(where), 'HOST': '127.0.0.1', 'PORT': '0', 'DEMO_KEY': KEY, 'PLAIN_KEY': PLAIN,
                     'HOOK_SECRET': SECRET, **{k: v for k, v in os.environ.items() if k.endswith('SAN_OPTIONS')}, **(env or {})}
         self.process = self.port = self.out = self.err = self.token = None
         self.host = '127.0.0.1'
-        Server.everyone.append(self)
 
     def configure(self, conf):
         """Writes the file; JSON is YAML. A text is written as it is."""
@@ -121,8 +120,9 @@ class Server:
 
     def launch(self):
         self.process = subprocess.Popen([str(BINARY), 'serve', '--config', str(self.file)], cwd=self.where, env=self.env,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.out, self.err = Lines(self.process.stdout), Lines(self.process.stderr)
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        stdout=subprocess.DEVNULL if self.is_quiet else subprocess.PIPE)
+        self.out, self.err = Lines(self.process.stdout or io.BytesIO()), Lines(self.process.stderr)
         return self
 
     def start(self, seconds=20):
