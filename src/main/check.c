@@ -188,7 +188,7 @@ static bool reaches_somebody(const struct load *l, const struct strs *targets)
 {
 	struct reach out[1];
 	for (size_t i = 0; i < targets->n; i++)
-		if (world_reach(&l->c->world, l->tmp, targets->v[i], out, COUNT(out)) > 0)
+		if (world_reach(&l->c->world, targets->v[i], out, COUNT(out)) > 0)
 			return true;
 	return false;
 }

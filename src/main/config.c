@@ -269,14 +269,7 @@ static void make_world(struct config *c)
 	w->claim_ms = minute_ms / 2;
 	w->receipt_ms = 24 * hour_ms;
 	w->keep_ms = 400 * 24 * hour_ms;
-}
-
-static void make_refs(struct config *c)
-{
-	struct world *w = &c->world;
-	w->policy_refs = NEWN(&c->mem, struct str, w->policies.n);
-	for (size_t i = 0; i < w->policies.n; i++)
-		w->policy_refs[i] = world_policy_ref(&c->mem, &w->policies.v[i]);
+	world_make_index(&c->mem, w);
 }
 
 static void load_tree(struct load *l)
@@ -329,7 +322,7 @@ struct config *config_load(const struct config_outside *o, struct str path, stru
 	}
 	c->path = arena_str(&c->mem, path);
 	fill_defaults(c);
-	make_refs(c);
+	world_make_refs(&c->mem, &c->world);
 	return c;
 }
 
