@@ -174,7 +174,8 @@ static __attribute__((unused)) void town_open(struct town *t)
 	w->services.v[w->services.n++] = (struct service){ .id = S("ledger"), .policy = S("two"), .grouping = GROUPING_SERVICE };
 	w->services.v[w->services.n++] = (struct service){ .id = S("nagged"), .policy = S("two"), .ack_timeout = 30 * MINUTE };
 	w->services.v[w->services.n++] = (struct service){ .id = S("orphan"), .policy = S("gone") };
-	world_finish(a, w);
+	world_make_index(a, w);
+	world_make_refs(a, w);
 }
 
 static __attribute__((unused)) void town_close(struct town *t)

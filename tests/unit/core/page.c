@@ -259,7 +259,8 @@ static void the_policy_of_the_day_it_opened_counts_even_when_the_configuration_h
 			t->docs[t->n++] = (struct doc){ KIND_policy, ref, old, INT64_MAX, 1 };
 			t->w.policies.v[i] = town_policy(&t->a, "two", other, 1, 0);
 		}
-	world_finish(&t->a, &t->w);
+	world_make_index(&t->a, &t->w);
+	world_make_refs(&t->a, &t->w);
 	t->now += 15 * MINUTE;
 	town_timer(t, id);
 	assert_int_equal(town_incident(t, id)->level, 1);
