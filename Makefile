@@ -4,7 +4,7 @@
 # make fuzz SECONDS=30   every fuzzer           make bench             figures into bench/RESULTS.md
 # make lint              gcc -fanalyzer, clang-tidy
 #
-# Modes: debug release asan tsan cov fuzz. For packagers: PREFIX DESTDIR CC CFLAGS LDFLAGS PKG_CONFIG.
+# V=1 shows every command. Modes: debug release asan tsan cov fuzz. For packagers: PREFIX DESTDIR CC CFLAGS LDFLAGS PKG_CONFIG.
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -83,27 +83,27 @@ build/tocsin: $(OUT)/tocsin
 # The include path is the architecture: one directory of links per room.
 room = $(if $(filter src/%,$1),$(word 2,$(subst /, ,$1)),tests)
 $(OUT)/inc/%/.ok: Makefile
-	@rm -rf $(@D) && mkdir -p $(@D) && for d in $(filter $*,$(ROOMS)) $(USES_$*); do ln -s $(CURDIR)/src/$$d $(@D)/; done && touch $@
+	@rm -rf $(@D) && mkdir -p $(@D) && for d in $(sort $(filter $*,$(ROOMS)) $(USES_$*)); do ln -s $(CURDIR)/src/$$d $(@D)/; done && touch $@
 .PRECIOUS: $(OUT)/inc/%/.ok $(OUT)/%.o
 
 .SECONDEXPANSION:
 $(OUT)/%.o: %.c | $$(OUT)/inc/$$(call room,$$*)/.ok
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -I$(OUT)/inc/$(call room,$*) $(if $(filter tests,$(call room,$*)),-I.) -c $< -o $@
+	@$(if $(V),,echo "  cc   $<";) $(if $(V),set -x;) $(CC) $(ALL_CFLAGS) -I$(OUT)/inc/$(call room,$*) $(if $(filter tests,$(call room,$*)),-I.) -c $< -o $@
 
 $(LIB): $(filter-out $(MAIN),$(OBJ))
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 $(OUT)/tocsin: $(MAIN) $(LIB)
-	$(CC) $(ALL_LDFLAGS) $(MAIN) $(LIB) $(LIB_LIBS) -o $@
+	@echo "  link $@"; $(CC) $(ALL_LDFLAGS) $(MAIN) $(LIB) $(LIB_LIBS) -o $@
 $(OUT)/tests/unit/% $(OUT)/tests/conform/%: $$@.o $(LIB)
-	$(CC) $(ALL_LDFLAGS) $@.o $(LIB) $(LIB_LIBS) -lcmocka -o $@
+	@echo "  link $@"; $(CC) $(ALL_LDFLAGS) $@.o $(LIB) $(LIB_LIBS) -lcmocka -o $@
 $(OUT)/tests/fuzz/%: $$@.o $(LIB)
-	$(CC) $(subst fuzzer-no-link,fuzzer,$(ALL_LDFLAGS)) $@.o $(LIB) $(LIB_LIBS) -o $@
+	@echo "  link $@"; $(CC) $(subst fuzzer-no-link,fuzzer,$(ALL_LDFLAGS)) $@.o $(LIB) $(LIB_LIBS) -o $@
 $(SIM): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(LIB)
-	$(CC) $(ALL_LDFLAGS) $^ $(LIB_LIBS) -o $@
+	@echo "  link $@"; $(CC) $(ALL_LDFLAGS) $^ $(LIB_LIBS) -o $@
 $(OUT)/bench/%: $$@.o $(LIB)
-	$(CC) $(ALL_LDFLAGS) $@.o $(LIB) $(LIB_LIBS) -o $@
+	@echo "  link $@"; $(CC) $(ALL_LDFLAGS) $@.o $(LIB) $(LIB_LIBS) -o $@
 
 unit: $(UNIT)
 check: unit purity

@@ -30,7 +30,8 @@ struct str str_skip(struct str s, size_t n);                  /* without its fir
 struct str str_trim(struct str s);                            /* without blanks and line ends at both sides */
 bool str_cut(struct str s, char at, struct str *ret_head, struct str *ret_tail);  /* at the first `at`; false: none */
 bool str_int(struct str s, int64_t *ret);                     /* whole decimal number, sign allowed; false: not one */
-bool str_is_utf8(struct str s);                               /* strict: no overlong forms, no surrogates */
+size_t str_utf8_span(struct str s);                           /* bytes at its front that are whole, valid UTF-8: no overlong forms, no surrogates */
+bool str_is_utf8(struct str s);                               /* all of it */
 size_t str_distance(struct str a, struct str b);              /* edits between short words (<= 64 bytes), for "did you mean" */
 
 struct arena_chunk;
@@ -51,7 +52,7 @@ struct buf { char *p; size_t n, cap, limit; int err; };       /* .p is NUL-termi
 void buf_add(struct buf *b, struct str s);                    /* past the limit: nothing is added, .err = EMSGSIZE */
 void buf_char(struct buf *b, char c);
 void buf_fmt(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void buf_vfmt(struct buf *b, const char *fmt, va_list ap);
+void buf_vfmt(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 void buf_int(struct buf *b, int64_t v);
 void buf_json(struct buf *b, struct str s);                   /* quoted and escaped for JSON */
 void buf_clear(struct buf *b);                                /* empty again, error forgotten, memory kept */

@@ -33,7 +33,7 @@ enum command_kind { CMD_EVENT, CMD_ACKNOWLEDGE, CMD_RESOLVE, CMD_UNACKNOWLEDGE, 
 	CMD_TOKEN_CREATE, CMD_TOKEN_REVOKE };
 
 /* How an attempt to deliver ended. */
-enum verdict { VERDICT_DELIVERED, VERDICT_RETRY, VERDICT_REFUSED };
+enum verdict { VERDICT_DELIVERED, VERDICT_RETRY, VERDICT_REFUSED, VERDICT_UNSENT };   /* UNSENT: the attempt never began */
 struct settlement {
 	enum verdict verdict;
 	int64_t retry_after_ms;          /* what the provider asked for; 0: nothing */
@@ -79,15 +79,20 @@ struct effect {
 	int64_t due, expire;             /* INT64_MAX: none */
 };
 enum { EFFECTS_MAX = 128 };
-struct effects {
-	struct arena *a;                 /* everything below lives here */
-	struct effect v[EFFECTS_MAX];
-	size_t n;
+struct ending {
 	enum outcome outcome;
 	struct str reason;               /* one sentence when there is something to explain */
 	struct str incident;             /* the incident concerned, when there is one */
 	struct str dedup_key;            /* EVENT: the key that counts from now on */
 	bool used_fresh_number;
+	bool has_resolved;               /* an incident ended */
+	uint32_t pages_owed, levels_entered;
+};
+struct effects {
+	struct arena *a;                 /* everything below lives here */
+	struct effect v[EFFECTS_MAX];
+	size_t n;
+	struct ending end;
 };
 void decide(const struct view *v, const struct command *c, int64_t now, struct effects *out);
 
@@ -102,7 +107,8 @@ struct move incident_move(enum incident_status from, enum incident_event ev);
 /* Retry of a page: 0, 5, 15, 30, 60 s after the attempts so far, then each 60 s, +-20 % jitter, never before retry_after. */
 int64_t page_backoff_ms(int64_t attempts, int64_t retry_after_ms, uint64_t jitter);
 
-struct str alert_id(struct arena *a, struct str integration, struct str dedup_key);
+/* An alert is named by integration, service and dedup key: two routing keys of one integration are two name spaces. */
+struct str alert_id(struct arena *a, struct str integration, struct str service, struct str dedup_key);
 struct str receipt_id(struct arena *a, struct str integration, struct str key);
 struct str entry_id(struct arena *a, struct str incident, int64_t sequence);
 struct str page_id(struct arena *a, struct str incident, int64_t round, int64_t level, size_t target, size_t rule);

@@ -7,18 +7,24 @@
 #include "model/kinds.h"
 
 struct channel_def { struct str id, type; bool needs_address; bool is_mail; };
+struct channel_def_list { struct channel_def *v; size_t n; };
 struct world {
 	struct service_list services;
 	struct policy_list policies;
 	struct user_list users;
 	struct integration_list integrations;
-	struct { struct channel_def *v; size_t n; } channels;
-	struct str *policy_refs;         /* for policies.v[i]: its snapshot id, ID@HASH */
+	struct channel_def_list channels;
+	struct str *policy_refs;         /* for policies.v[i]: its snapshot id, ID@HASH; made by world_make_refs */
+	const void **index[5];           /* the lists above in the order of their ids; made by world_make_index */
 	int64_t page_life_ms;            /* retries of a page end after this; 15 min */
 	int64_t claim_ms;                /* a claim runs out after this; 30 s */
 	int64_t receipt_ms;              /* idempotency keys are remembered so long; 24 h */
 	int64_t keep_ms;                 /* resolved incidents, their timeline and pages are purged after this; 400 days */
 };
+
+/* Once, after the lists are filled in: look-ups rest on it. Of two with the same id either is found. */
+void world_make_index(struct arena *a, struct world *w);
+void world_make_refs(struct arena *a, struct world *w);      /* once the policies say what they will say */
 const struct service *world_service(const struct world *w, struct str id);
 const struct user *world_user(const struct world *w, struct str id);
 const struct channel_def *world_channel(const struct world *w, struct str id);
@@ -34,7 +40,10 @@ enum target_kind { TARGET_BAD, TARGET_USER, TARGET_CHANNEL, TARGET_ADDRESS };
 struct target { enum target_kind kind; struct str id, address; };
 struct target target_parse(struct str text);
 
-/* Who a target means now: one reach per channel and address. Empty: nobody can be reached this way. */
+/* Who a target means now: one reach per channel and address, at most max; returns how many there are (may be more than max).
+ * 0: nobody can be reached this way. A user is reached over each of the contacts, and by email over every mail channel that
+ * the contacts do not name. */
+enum { PAGES_PER_LEVEL_MAX = 64 };       /* addresses of one level, all targets together */
 struct reach { struct str channel, address; };
-size_t world_reach(const struct world *w, struct arena *a, struct str target, struct reach *out, size_t max);
+size_t world_reach(const struct world *w, struct str target, struct reach *out, size_t max);
 #endif

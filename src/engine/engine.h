@@ -76,7 +76,7 @@ void engine_free(struct engine *e);      /* claims in hand run out by themselves
 enum store_rc engine_configure(struct engine *e, const struct setup *setup) MUST_USE;
 
 /* One step. jobs: new commands; sent: deliveries that came back. Returns the mono time at which the engine wants its
- * next step even if nothing comes (never more than 1 s ahead). */
+ * next step even if nothing comes (never more than 5 s ahead). */
 int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct delivery **sent, size_t n_sent);
 
 /* Drain: no new claims from now on. True when nothing is in hand (no job waiting, no delivery out). */

@@ -26,8 +26,9 @@
  *	SECRET   struct secret         -            configuration only: {env: X}, {file: X}
  *	SECRETS  struct secrets        -            configuration only: object of secrets
  *
- * Every struct begins with `unknown`: members that this version does not know. The store's reader keeps them and the writer puts
- * them back, so an older replica does not drop what a newer one wrote. Everything read lives in the caller's arena.
+ * Every struct begins with `unknown`: members that this version does not know, a chain of them by `next`. The store's reader keeps
+ * them and the writer puts them back, so an older replica does not drop what a newer one wrote. Texts that were read are views of
+ * the JSON tree: an object lives as long as the arena of its tree.
  */
 #ifndef MODEL_DESC_H
 #define MODEL_DESC_H
@@ -40,10 +41,12 @@ enum field_kind { K_STR, K_INT, K_BOOL, K_TIME, K_DUR, K_SEV, K_ENUM, K_SUB, K_L
  * an empty text is shown as null; REF it names another object (the documentation says which kind). */
 enum { REQ = 1, RO = 2, IDX = 4, INNER = 8, VIEW = 16, NIL = 32, REF = 64 };
 
-/* API: what clients send and see: unknown members and RO fields are refused, INNER hidden.
- * DOOR: what alert senders send: as API, but unknown members are ignored (a page is worth more than a typo).
- * STORE: our own documents: VIEW left out, empty values left out, unknown members kept.
- * CONFIG: the configuration file: every scalar arrives as text and is typed by the field. */
+/* API: what clients send and see: unknown members and RO fields are refused, INNER and secrets hidden; null only where it is shown.
+ * DOOR: what alert senders send: as API, but what we do not know or they may not set is ignored (a page is worth more than a typo),
+ * and null is "not given".
+ * STORE: our own documents: VIEW left out, empty values left out, unknown members kept. Reading does not check limits or REQ: a
+ * limit that was lowered since must not make a document unreadable.
+ * CONFIG: the configuration file: scalars arrive as text and are typed by the field. Written as the store's, secrets as references. */
 enum desc_view { V_API, V_DOOR, V_STORE, V_CONFIG };
 
 struct strs { struct str *v; size_t n; };
@@ -60,7 +63,7 @@ struct field {
 	const struct entity *sub;
 	const struct names *names;
 	int64_t min, max;
-	size_t off;
+	size_t off, name_n;                      /* name_n: bytes of the name */
 	enum field_kind kind;
 	unsigned flags;
 };
@@ -97,7 +100,8 @@ struct entity { const char *name, *doc; const struct field *f; size_t nf, size; 
 
 #define FIELD_MEM(E, K, n, a, fl, lo, hi, d) MEM_##K(n, a)
 #define FIELD_ROW(E, K, n, a, fl, lo, hi, d) \
-	{ .name = #n, .doc = d, ARG_##K(a) .min = lo, .max = hi, .off = offsetof(struct E, n), .kind = K_##K, .flags = fl },
+	{ .name = #n, .name_n = sizeof #n - 1, .doc = d, ARG_##K(a) .min = lo, .max = hi, .off = offsetof(struct E, n), \
+	  .kind = K_##K, .flags = fl },
 #define ENTITY_STRUCT(E, LIST) \
 	struct E { const struct jv *unknown; LIST(FIELD_MEM, E) }; \
 	struct E##_list { struct E *v; size_t n; }; \
@@ -130,11 +134,12 @@ int desc_read(struct arena *a, void *obj, const struct entity *e, const struct j
 void desc_write(struct buf *out, const struct entity *e, const void *obj, enum desc_view v);   /* compact JSON */
 void desc_openapi(struct buf *out, const struct entity *e);   /* "name":{JSON Schema 2020-12 as OpenAPI 3.1 wants it} */
 
-/* The store's keys of an object: keys[i] for the i-th IDX field, in the arena. Integers are padded to 12 digits, so byte order is value order. */
+/* The store's keys of an object: keys[i] for the i-th IDX field, in the arena; empty for an empty text. Numbers (never negative) are padded
+ * to 12 digits, times to 15, so byte order is value order. The first field of an entity that has keys is its id. */
 size_t desc_keys(struct arena *a, const struct entity *e, const void *obj, struct str *keys, size_t keys_max);
 int desc_key_index(const struct entity *e, struct str field); /* which key that field is, or -1 */
 
-/* Calls fn for every SECRET in obj, nested ones too, with its path: whoever may read the outside fills in .value. */
+/* Calls fn for every SECRET that obj refers to, nested ones too, with its path: whoever may read the outside fills in .value. */
 typedef void desc_secret_f(void *ctx, struct str path, struct secret *s);
 void desc_secrets(struct arena *a, const struct entity *e, void *obj, struct str path, desc_secret_f *fn, void *ctx);
 

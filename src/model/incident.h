@@ -51,10 +51,10 @@ ENTITY_STRUCT(link, LINK);
 	X(E, INT,  version,          ,                VIEW | RO,      0,     0, "Counts every change; the ETag.")
 ENTITY_STRUCT(incident, INCIDENT);
 
-/* One dedup key of one integration. Its id is the hex SHA-256 of integration, NUL, dedup key. It is open while
- * is_open and its incident is not resolved; a key that comes back is overwritten, never deleted. */
+/* One dedup key of one integration and service. It is open while is_open and its incident is not resolved; a key that comes
+ * back is overwritten, never deleted. */
 #define ALERT(X, E) \
-	X(E, STR,  id,          , RO,  0,   64, "Hex SHA-256 of integration, NUL, dedup key.") \
+	X(E, STR,  id,          , RO,  0,   64, "Hex SHA-256 of integration, service and dedup key, NUL between.") \
 	X(E, STR,  integration, , RO,  0,   64, "Who sent it; a key means nothing outside its integration.") \
 	X(E, STR,  dedup_key,   , RO,  0,  255, "The sender's name for this trouble.") \
 	X(E, STR,  service,     , RO,  0,   64, "The service it was sent to.") \
@@ -78,7 +78,8 @@ ENTITY_STRUCT(group, GROUP);
 #define ENTRY_TYPE(X) \
 	X(ENTRY_DETECTED, "detected") X(ENTRY_ALERT, "alert") X(ENTRY_LEVEL, "level") X(ENTRY_NOBODY, "nobody") \
 	X(ENTRY_EXHAUSTED, "exhausted") X(ENTRY_ACKNOWLEDGED, "acknowledged") X(ENTRY_UNACKNOWLEDGED, "unacknowledged") \
-	X(ENTRY_RESOLVED, "resolved") X(ENTRY_NOTE, "note") X(ENTRY_PAGE_FAILED, "page_failed") X(ENTRY_LATE, "late")
+	X(ENTRY_RESOLVED, "resolved") X(ENTRY_NOTE, "note") X(ENTRY_PAGE_FAILED, "page_failed") \
+	X(ENTRY_LATE, "late")
 ENUM_TYPE(entry_type, ENTRY_TYPE);
 #define ENTRY(X, E) \
 	X(E, STR,  id,     ,                RO, 0,    64, "INCIDENT/SEQUENCE.") \
@@ -112,7 +113,7 @@ ENUM_TYPE(page_status, PAGE_STATUS);
 	X(E, STR,  owner,       ,            RO | NIL, 0, 64, "Replica that began the latest attempt.") \
 	X(E, TIME, owed_at,     ,            RO, 0,    0, "When it became owed.") \
 	X(E, TIME, claimed_at,  ,            RO, 0,    0, "When the latest attempt began.") \
-	X(E, TIME, retry_at,    ,            RO, 0,    0, "When it is tried again.") \
+	X(E, TIME, retry_at,    ,            RO, 0,    0, "When it is looked at next: to be sent, or because the claim ran out.") \
 	X(E, TIME, ended_at,    ,            RO, 0,    0, "When it was delivered, failed or cancelled.") \
 	X(E, STR,  reason,      ,            RO | NIL, 0, 1024, "Why it was retried, failed or cancelled; what the provider said.")
 ENTITY_STRUCT(page, PAGE);

@@ -1,0 +1,392 @@
+/* batch.c - see batch.h. Slots are documents read or decided in this batch; units are sets of changed slots that commit together. */
+#include "engine/batch.h"
+#include "base/mutant.h"
+#include <assert.h>
+#include <string.h>
+
+enum { TABLE = 4096, UNKNOWN_TRIES = 3, BATCH_ARENA = 256 << 20 };
+
+struct slot {
+	struct slot *next;               /* in its chain of the table */
+	struct slot *touched_next;
+	struct slot *unit_next;          /* in its unit, when changed */
+	bool is_touched, is_changed;
+	enum kind kind;
+	struct str id;
+	uint64_t ver;                    /* as read; 0: absent */
+	const void *obj;                 /* as read or as decided; NULL: absent */
+	int64_t due, expire;
+	int unit;                        /* -1: not changed */
+};
+
+/* Units that were joined into another point there with .into. */
+struct unit { int into; struct slot *slots, **checks; size_t n, n_checks; enum store_rc rc; };
+
+static uint32_t slot_hash(enum kind kind, struct str id)
+{
+	uint32_t h = 2166136261u ^ (uint32_t)kind;
+	for (size_t i = 0; i < id.n; i++)
+		h = (h ^ (unsigned char)id.p[i]) * 16777619u;
+	return (h ^ h >> 15) % TABLE;
+}
+
+static struct slot *slot_find(struct batch *b, enum kind kind, struct str id)
+{
+	struct slot **chain = &b->table[slot_hash(kind, id)];
+	for (struct slot *s = *chain; s != NULL; s = s->next)
+		if (s->kind == kind && str_eq(s->id, id))
+			return s;
+	return NULL;
+}
+
+static struct slot *slot_add(struct batch *b, enum kind kind, struct str id)
+{
+	struct slot **chain = &b->table[slot_hash(kind, id)];
+	struct slot *s = NEW(&b->mem, struct slot);
+	*s = (struct slot){ .next = *chain, .kind = kind, .id = arena_str(&b->mem, id), .unit = -1, .due = STORE_NO_DUE,
+		.expire = STORE_NO_DUE };
+	return *chain = s;
+}
+
+/* The version is part of what people see of an incident and of nothing that is stored. */
+static void show_version(enum kind kind, void *obj, uint64_t ver)
+{
+	if (kind == KIND_incident)
+		((struct incident *)obj)->version = (int64_t)ver;
+}
+
+static const void *decode(struct arena *a, const struct store_doc *d, enum store_rc *ret_rc)
+{
+	const struct entity *e = kinds[d->kind].entity;
+	struct faults f = { .a = a };
+	struct str why;
+	void *obj = arena_need(a, 1, e->size);
+	struct jv *j = json_parse_own(a, arena_str(a, d->body), &why);
+	if (j == NULL || desc_read(a, obj, e, j, V_STORE, S(""), &f) != 0) {
+		*ret_rc = STORE_CORRUPT;
+		return NULL;
+	}
+	show_version((enum kind)d->kind, obj, d->ver);
+	return obj;
+}
+
+const void *batch_read(struct arena *a, struct store *store, enum kind kind, struct str id, enum store_rc *ret_rc)
+{
+	struct store_docs docs = { 0 };
+	store_kind k = (store_kind)kind;
+	const void *obj = NULL;
+	*ret_rc = store_get(store, &k, &id, 1, &docs);
+	if (*ret_rc == STORE_OK && docs.v[0].ver > 0)
+		obj = decode(a, &docs.v[0], ret_rc);
+	store_docs_free(&docs);
+	return obj;
+}
+
+static void slot_load(struct batch *b, struct slot *s)
+{
+	struct store_docs docs = { 0 };
+	store_kind kind = (store_kind)s->kind;
+	enum store_rc rc = store_get(b->store, &kind, &s->id, 1, &docs);
+	if (rc == STORE_OK && docs.v[0].ver > 0) {
+		s->ver = docs.v[0].ver;
+		s->due = docs.v[0].due;
+		s->expire = docs.v[0].expire;
+		s->obj = decode(&b->mem, &docs.v[0], &rc);
+	}
+	store_docs_free(&docs);
+	if (rc != STORE_OK)
+		b->read_rc = rc;
+}
+
+static void touch(struct batch *b, struct slot *s)
+{
+	if (s->is_touched)
+		return;
+	s->is_touched = true;
+	s->touched_next = b->touched;
+	b->touched = s;
+}
+
+/* view.get for decide. After a failed read every further one says "not there" and the decision is dropped. */
+static const void *view_get(void *ctx, enum kind kind, struct str id)
+{
+	struct batch *b = ctx;
+	struct slot *s = slot_find(b, kind, id);
+	if (b->read_rc != STORE_OK)
+		return NULL;
+	if (s == NULL) {
+		s = slot_add(b, kind, id);
+		slot_load(b, s);
+	}
+	touch(b, s);
+	return s->obj;
+}
+
+void batch_begin(struct batch *b, struct store *store, const struct world *w, int64_t now_ms, bool has_other_writers)
+{
+	if (b->mem.limit == 0)
+		b->mem = ARENA(BATCH_ARENA);
+	arena_reset(&b->mem);
+	b->store = store;
+	b->world = w;
+	b->now_ms = now_ms;
+	b->has_other_writers = has_other_writers;
+	b->table = NEWN(&b->mem, struct slot *, TABLE);
+	b->members = NEWN(&b->mem, struct member, BATCH_MAX);
+	b->units = NEWN(&b->mem, struct unit, BATCH_MAX);
+	b->n_members = b->n_units = b->n_committed = 0;
+	b->least_due_ms[0] = b->least_due_ms[1] = INT64_MAX;
+}
+
+void batch_free(struct batch *b)
+{
+	arena_free(&b->mem);
+}
+
+static int unit_root(struct batch *b, int u)
+{
+	while (b->units[u].into != u)
+		u = b->units[u].into;
+	return u;
+}
+
+/* How many writes and checks the transaction of this decision would have: what its units hold already and what it adds. */
+static size_t writes_after(struct batch *b)
+{
+	size_t n = b->scratch.n;
+	for (struct slot *s = b->touched; s != NULL; s = s->touched_next)
+		n += s->unit < 0 && b->has_other_writers;
+	for (struct slot *s = b->touched; s != NULL; s = s->touched_next) {
+		int root = s->unit < 0 ? -1 : unit_root(b, s->unit);
+		bool is_counted = root < 0;
+		for (struct slot *t = b->touched; t != s && !is_counted; t = t->touched_next)
+			is_counted = t->unit >= 0 && unit_root(b, t->unit) == root;
+		n += is_counted ? 0 : b->units[root].n + b->units[root].n_checks;
+	}
+	return n;
+}
+
+static int unit_new(struct batch *b)
+{
+	int u = (int)b->n_units++;
+	assert(u < BATCH_MAX);
+	b->units[u] = (struct unit){ .into = u };
+	return u;
+}
+
+static int unit_join(struct batch *b, int a, int other)
+{
+	if (a == other)
+		return a;
+	struct unit *into = &b->units[a], *from = &b->units[other];
+	struct slot **tail = &into->slots;
+	while (*tail)
+		tail = &(*tail)->unit_next;
+	*tail = from->slots;
+	into->n += from->n;
+	for (size_t i = 0; i < from->n_checks; i++)
+		into->checks[into->n_checks++] = from->checks[i];
+	from->slots = NULL;
+	from->n = from->n_checks = 0;
+	from->into = a;
+	return a;
+}
+
+/* The unit of everything this decision has touched that the batch has changed; -1: none. */
+static int touched_unit(struct batch *b)
+{
+	int u = -1;
+	for (struct slot *s = b->touched; s != NULL; s = s->touched_next)
+		if (s->unit >= 0) {
+			int root = unit_root(b, s->unit);
+			u = u < 0 ? root : unit_join(b, u, root);
+		}
+	return u;
+}
+
+static void change(struct batch *b, int u, const struct effect *e)
+{
+	struct slot *s = slot_find(b, e->kind, e->id);
+	struct unit *unit = &b->units[u];
+	if (s == NULL)
+		s = slot_add(b, e->kind, e->id);          /* created unread: entries and pages have ids nobody else can have */
+	touch(b, s);
+	if (!s->is_changed) {
+		s->is_changed = true;
+		s->unit_next = unit->slots;
+		unit->slots = s;
+		unit->n++;
+	}
+	s->unit = u;
+	s->obj = e->obj;
+	s->due = e->due;
+	s->expire = e->expire;
+}
+
+/* With other writers about, what was read and not written is part of the conditions too. */
+static void keep_checks(struct batch *b, int u)
+{
+	struct unit *unit = &b->units[u];
+	for (struct slot *s = b->touched; s != NULL; s = s->touched_next) {
+		if (s->is_changed || !b->has_other_writers)
+			continue;
+		if (unit->checks == NULL)
+			unit->checks = NEWN(&b->mem, struct slot *, STORE_WRITES_MAX * 2);
+		unit->checks[unit->n_checks++] = s;
+	}
+}
+
+static void keep_effects(struct batch *b, struct member *m)
+{
+	int u = touched_unit(b);
+	if (b->scratch.n > 0) {
+		u = u < 0 ? unit_new(b) : u;
+		if (b->units[u].checks == NULL && b->has_other_writers)
+			b->units[u].checks = NEWN(&b->mem, struct slot *, STORE_WRITES_MAX * 2);
+		for (size_t i = 0; i < b->scratch.n; i++)
+			change(b, u, &b->scratch.v[i]);
+		keep_checks(b, u);
+	}
+	m->unit = u;
+}
+
+static void forget_touched(struct batch *b)
+{
+	for (struct slot *s = b->touched; s != NULL; s = s->touched_next)
+		s->is_touched = false;
+	b->touched = NULL;
+}
+
+struct member *batch_add(struct batch *b, struct command *c, void *tag)
+{
+	struct view v = { b, view_get, b->world };
+	struct member *m = &b->members[b->n_members++];
+	assert(b->n_members <= BATCH_MAX);
+	*m = (struct member){ .command = c, .tag = tag, .unit = -1 };
+	b->read_rc = STORE_OK;
+	b->scratch.a = &b->mem;
+	decide(&v, c, b->now_ms, &b->scratch);
+	m->rc = b->read_rc;
+	if (m->rc == STORE_OK && writes_after(b) > STORE_WRITES_MAX) {
+		m->was_put_off = true;
+	} else if (m->rc == STORE_OK) {
+		keep_effects(b, m);
+		m->end = b->scratch.end;
+		m->incident = m->end.incident.n ? view_get(b, KIND_incident, m->end.incident) : NULL;
+	}
+	forget_touched(b);
+	return m;
+}
+
+static void encode(struct batch *b, const struct slot *s, struct buf *json, struct store_write *w)
+{
+	const struct entity *e = kinds[s->kind].entity;
+	buf_clear(json);
+	desc_write(json, e, s->obj, V_STORE);
+	assert(json->err == 0);
+	*w = (struct store_write){ .op = STORE_PUT, .kind = (store_kind)s->kind, .id = s->id, .expect = s->ver, .due = s->due,
+		.expire = s->expire, .body = arena_str(&b->mem, buf_str(json)) };
+	desc_keys(&b->mem, e, s->obj, w->idx, STORE_IDX);
+}
+
+static void unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct buf *json, struct store_txn *t)
+{
+	struct store_write *w = NEWN(&b->mem, struct store_write, u->n + u->n_checks);
+	size_t n = 0;
+	for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
+		encode(b, s, json, &w[n++]);
+	for (size_t i = 0; i < u->n_checks; i++)
+		if (!u->checks[i]->is_changed)
+			w[n++] = (struct store_write){ .op = STORE_CHECK, .kind = (store_kind)u->checks[i]->kind, .id = u->checks[i]->id,
+				.expect = u->checks[i]->ver, .due = STORE_NO_DUE, .expire = STORE_NO_DUE };
+	rng_bytes(rng, t->token.b, sizeof t->token.b);
+	t->w = w;
+	t->n = n;
+}
+
+/* Asks again, with the same tokens and writes, about those whose result is unknown: safe, and mostly they had been applied. */
+static void settle_unknown(struct batch *b, const struct store_txn *txns, struct store_result *results, size_t n, struct metrics *m)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (int tries = 0; results[i].rc == STORE_UNKNOWN && tries < UNKNOWN_TRIES; tries++) {
+			atomic_fetch_add_explicit(&m->unknowns, 1, memory_order_relaxed);
+			store_commit(b->store, &txns[i], &results[i], 1);
+		}
+	}
+}
+
+#ifdef MUT
+/* The bug of a store client that takes a lost race for a hiccup. */
+static void overwrite_conflicts(struct batch *b, struct store_txn *txns, struct store_result *results, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (int tries = 0; results[i].rc == STORE_CONFLICT && tries < 4; tries++) {
+			struct store_write *w = NEWN(&b->mem, struct store_write, txns[i].n);
+			memcpy(w, txns[i].w, txns[i].n * sizeof *w);
+			w[results[i].bad_write].expect = results[i].cur_ver;
+			txns[i].w = w;
+			store_commit(b->store, &txns[i], &results[i], 1);
+		}
+}
+#endif
+
+static void note_dues(struct batch *b, const struct unit *u)
+{
+	for (const struct slot *s = u->slots; s != NULL; s = s->unit_next) {
+		int which = s->kind == KIND_page;
+		if ((s->kind == KIND_incident || s->kind == KIND_page) && s->due < b->least_due_ms[which])
+			b->least_due_ms[which] = s->due;
+	}
+}
+
+static void commit_units(struct batch *b, struct rng *rng, struct metrics *m)
+{
+	struct store_txn *txns = NEWN(&b->mem, struct store_txn, b->n_units);
+	struct store_result *results = NEWN(&b->mem, struct store_result, b->n_units);
+	int *unit_of = NEWN(&b->mem, int, b->n_units);
+	struct buf json = BUF(STORE_BODY_MAX);
+	size_t n = 0;
+	for (size_t u = 0; u < b->n_units; u++)
+		if (b->units[u].n > 0) {
+			unit_txn(b, &b->units[u], rng, &json, &txns[n]);
+			unit_of[n++] = (int)u;
+		}
+	buf_free(&json);
+	if (n > 0)
+		store_commit(b->store, txns, results, n);
+#ifdef MUT
+	if (MUTANT(2))
+		overwrite_conflicts(b, txns, results, n);
+#endif
+	settle_unknown(b, txns, results, n, m);
+	for (size_t i = 0; i < n; i++) {
+		struct unit *u = &b->units[unit_of[i]];
+		u->rc = results[i].rc;
+		if (u->rc == STORE_OK) {
+			note_dues(b, u);
+			b->n_committed++;
+		}
+	}
+	atomic_fetch_add_explicit(&m->commits, n > 0, memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->commit_members, n, memory_order_relaxed);
+}
+
+void batch_commit(struct batch *b, struct rng *rng, struct metrics *m)
+{
+	commit_units(b, rng, m);
+	for (size_t i = 0; i < b->n_members; i++) {
+		struct member *x = &b->members[i];
+		if (x->unit < 0 || x->rc != STORE_OK)
+			continue;
+		x->rc = b->units[unit_root(b, x->unit)].rc;
+		if (MUTANT(1) && x->rc != STORE_CONFLICT)
+			x->rc = STORE_OK;
+		struct slot *s = x->incident && x->rc == STORE_OK ? slot_find(b, KIND_incident, x->end.incident) : NULL;
+		if (s && s->is_changed) {                 /* as committed: later members of the unit may have changed it further */
+			struct incident *shown = NEW(&b->mem, struct incident);
+			*shown = *(const struct incident *)s->obj;
+			show_version(KIND_incident, shown, s->ver + 1);
+			x->incident = shown;
+		}
+	}
+}

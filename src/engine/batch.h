@@ -1,0 +1,54 @@
+/* batch.h - many commands decided together and committed in one group. Inside engine/ only.
+ *
+ * A batch reads each document once, decides every command against what it has read and decided so far, and then commits. Commands that
+ * touch the same changed document share one transaction and its fate (a unit); others stand alone, so that a conflict
+ * costs only those it concerns. Nothing outlives the batch: the next one reads afresh.
+ */
+#ifndef ENGINE_BATCH_H
+#define ENGINE_BATCH_H
+#include "base/rng.h"
+#include "engine/engine.h"
+
+enum { BATCH_MAX = 512 };
+
+struct member {
+	struct command *command;
+	void *tag;                       /* the caller's */
+	struct ending end;               /* of the decision */
+	const struct incident *incident; /* as it will be when the unit is committed; NULL: none */
+	int unit;                        /* -1: rests on nothing that this batch changes */
+	enum store_rc rc;                /* STORE_OK: the outcome is durable (or changed nothing) */
+	bool was_put_off;                /* not decided: it would have made a transaction too large; give it to the next batch */
+};
+
+struct slot;
+struct unit;
+struct batch {
+	struct arena mem;
+	struct store *store;
+	const struct world *world;
+	int64_t now_ms;
+	bool has_other_writers;
+	struct slot **table;
+	struct slot *touched;            /* slots the decision under way has read or written */
+	enum store_rc read_rc;
+	struct member *members;
+	size_t n_members;
+	struct unit *units;
+	size_t n_units;
+	int64_t least_due_ms[2];         /* of what was committed: [0] incidents, [1] pages; INT64_MAX: none */
+	size_t n_committed;
+	struct effects scratch;
+};
+
+/* Empties the batch for the next use; memory is kept. */
+void batch_begin(struct batch *b, struct store *store, const struct world *w, int64_t now_ms, bool has_other_writers);
+/* Decides one command and keeps its effects for the commit. The member lives until the next batch_begin. At most BATCH_MAX a batch. */
+struct member *batch_add(struct batch *b, struct command *c, void *tag);
+/* Commits everything decided. Fills in rc of every member. */
+void batch_commit(struct batch *b, struct rng *rng, struct metrics *m);
+void batch_free(struct batch *b);
+
+/* One document, decoded; NULL: not there, or *ret_rc says why it could not be read. For reading right before a send. */
+const void *batch_read(struct arena *a, struct store *store, enum kind kind, struct str id, enum store_rc *ret_rc);
+#endif

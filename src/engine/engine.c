@@ -1,0 +1,215 @@
+/* engine.c - one step of a replica, and what its parts share. The order inside a step is deliberate: ends of deliveries first (they free
+ * room and silence nobody), then commands, then what is due.
+ */
+#include "engine/inside.h"
+#include "base/digest.h"
+#include "base/mutant.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct engine *engine_new(const struct env *env, const struct setup *setup)
+{
+	struct engine *e = xmalloc(sizeof *e);
+	uint64_t seed;
+	memset(e, 0, sizeof *e);
+	e->env = *env;
+	e->setup = setup;
+	env->random(env->ctx, &seed, sizeof seed);
+	e->rng = rng_seeded(seed);
+	store_info(env->store, &e->store_info);
+	assert(e->store_info.shards > 0);
+	return e;
+}
+
+void engine_free(struct engine *e)
+{
+	if (e == NULL)
+		return;
+	for (size_t i = 0; i < e->waiting.n; i++)
+		if (e->waiting.v[i].job->owner == NULL)
+			free(e->waiting.v[i].job);
+	free(e->waiting.v);
+	batch_free(&e->batch);
+	free(e);
+}
+
+void engine_log(struct engine *e, enum log_level level, struct str incident, const char *fmt, ...)
+{
+	struct buf b = BUF(4096);
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vfmt(&b, fmt, ap);
+	va_end(ap);
+	e->env.log(e->env.ctx, level, incident, b.p ? b.p : "a message too long to log");
+	buf_free(&b);
+}
+
+void engine_saw(struct engine *e, enum store_rc rc)
+{
+	bool is_fault = rc == STORE_UNKNOWN || rc == STORE_DOWN || rc == STORE_FULL || rc == STORE_FENCED || rc == STORE_CORRUPT;
+	if (is_fault)
+		atomic_fetch_add_explicit(&e->metrics.store_errors, 1, memory_order_relaxed);
+	if (rc == STORE_CONFLICT)
+		atomic_fetch_add_explicit(&e->metrics.conflicts, 1, memory_order_relaxed);
+	enum store_rc health = is_fault ? rc : STORE_OK;
+	if (health != e->health && (rc == STORE_OK || is_fault)) {
+		engine_log(e, health == STORE_OK ? LOG_INFO : LOG_ERROR, S(""), "store: %s", health == STORE_OK ? "works again" : store_rc_name(rc));
+		e->health = health;
+	}
+}
+
+/* Time-ordered even within a millisecond: the 12 bits behind the time count up, so new documents land side by side in the store. */
+void engine_fresh_id(struct engine *e, char out[37])
+{
+	uint8_t random[10];
+	rng_bytes(&e->rng, random, sizeof random);
+	if (e->now_ms > e->id_ms || e->id_sequence == 0xfff) {
+		e->id_ms = e->now_ms > e->id_ms ? e->now_ms : e->id_ms + 1;
+		e->id_sequence = rng_u64(&e->rng) & 0xff;
+	} else {
+		e->id_sequence++;
+	}
+	random[0] = (uint8_t)(e->id_sequence >> 8);
+	random[1] = (uint8_t)e->id_sequence;
+	uuid7_write(out, e->id_ms, random);
+}
+
+void engine_wake_for(struct engine *e, const struct batch *b)
+{
+	if (b->least_due_ms[0] < e->next_timer_ms)
+		e->next_timer_ms = b->least_due_ms[0];
+	if (b->least_due_ms[1] < e->next_page_ms)
+		e->next_page_ms = b->least_due_ms[1];
+}
+
+static void count_event(struct metrics *m, enum outcome outcome)
+{
+	switch (outcome) {
+	case OUT_CREATED:
+		atomic_fetch_add_explicit(&m->incidents_created, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&m->events_created, 1, memory_order_relaxed);
+		break;
+	case OUT_FOLDED: atomic_fetch_add_explicit(&m->events_folded, 1, memory_order_relaxed); break;
+	case OUT_DONE: atomic_fetch_add_explicit(&m->events_done, 1, memory_order_relaxed); break;
+	case OUT_NOTHING: case OUT_CLAIMED: case OUT_REFUSED: case OUT_NOT_FOUND: case OUT_STALE: case OUT_INVALID:
+		atomic_fetch_add_explicit(&m->events_nothing, 1, memory_order_relaxed);
+		break;
+	}
+}
+
+static void count_settled(struct metrics *m, const struct settlement *s)
+{
+	atomic_uint_fast64_t *of[] = { [VERDICT_DELIVERED] = &m->pages_delivered, [VERDICT_RETRY] = &m->pages_retried,
+		[VERDICT_REFUSED] = &m->pages_failed, [VERDICT_UNSENT] = &m->pages_cancelled };
+	atomic_fetch_add_explicit(of[s->verdict], 1, memory_order_relaxed);
+}
+
+void engine_count(struct engine *e, const struct member *x)
+{
+	struct metrics *m = &e->metrics;
+	const struct command *c = x->command;
+	if (c == NULL)
+		return;
+	atomic_fetch_add_explicit(&m->pages_owed, x->end.pages_owed, memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->levels_entered, x->end.levels_entered, memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->incidents_resolved, x->end.has_resolved, memory_order_relaxed);
+	if (c->kind == CMD_EVENT)
+		count_event(m, x->end.outcome);
+	if (c->kind == CMD_SETTLE && x->end.outcome == OUT_DONE)
+		count_settled(m, &c->settlement);
+}
+
+/* A policy in force is stored under its snapshot id before any incident names it. */
+static enum store_rc keep_policy(struct engine *e, const struct policy *p, struct str ref)
+{
+	struct store_docs docs = { 0 };
+	store_kind kind = KIND_policy;
+	enum store_rc rc = store_get(e->env.store, &kind, &ref, 1, &docs);
+	bool is_there = rc == STORE_OK && docs.v[0].ver > 0;
+	store_docs_free(&docs);
+	if (rc != STORE_OK || is_there)
+		return rc;
+	struct buf json = BUF(STORE_BODY_MAX);
+	desc_write(&json, &policy_entity, p, V_STORE);
+	struct store_write w = { .op = STORE_PUT, .kind = kind, .id = ref, .expect = STORE_ABSENT, .due = STORE_NO_DUE,
+		.expire = STORE_NO_DUE, .body = buf_str(&json) };
+	struct store_txn t = { .w = &w, .n = 1 };
+	struct store_result r = { .rc = STORE_TOOBIG };
+	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
+	if (json.err == 0)
+		store_commit(e->env.store, &t, &r, 1);
+	buf_free(&json);
+	return r.rc == STORE_CONFLICT ? STORE_OK : r.rc;     /* another replica was first: the content is the same by its name */
+}
+
+enum store_rc engine_configure(struct engine *e, const struct setup *setup)
+{
+	const struct world *w = setup->world;
+	for (size_t i = 0; i < w->policies.n; i++) {
+		enum store_rc rc = keep_policy(e, &w->policies.v[i], w->policy_refs[i]);
+		engine_saw(e, rc);
+		if (rc != STORE_OK)
+			return rc;
+	}
+	e->setup = setup;
+	return STORE_OK;
+}
+
+/* Nobody is answered for what could not even be looked at. */
+static void refuse_all(struct engine *e, struct job **jobs, size_t n, enum store_rc rc)
+{
+	struct answer a = { .outcome = OUT_NOTHING, .rc = rc, .reason = S("the store does not answer"), .dedup_key = S("") };
+	for (size_t i = 0; i < n; i++)
+		e->env.reply(e->env.ctx, jobs[i], &a);
+}
+
+static int64_t next_wake(const struct engine *e)
+{
+	int64_t in = LOOK_AHEAD_MS, timer = e->next_timer_ms - e->now_ms, page = e->next_page_ms - e->now_ms;
+	if (timer < in)
+		in = timer;
+	if (!e->is_draining && page < in)
+		in = page;
+	for (size_t i = 0; i < e->waiting.n; i++)
+		if (e->waiting.v[i].try_at_ms - e->mono_ms < in)
+			in = e->waiting.v[i].try_at_ms - e->mono_ms;
+	return e->mono_ms + (in > 0 ? in : 0);
+}
+
+int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct delivery **sent, size_t n_sent)
+{
+	e->mono_ms = e->env.mono_ms(e->env.ctx);
+	enum store_rc rc = store_now(e->env.store, &e->now_ms, &e->now_err_ms);
+	engine_saw(e, rc);
+	if (n_sent)
+		courier_settle(e, sent, n_sent);
+	if (rc != STORE_OK) {
+		refuse_all(e, jobs, n_jobs, rc);
+		return e->mono_ms + 500;
+	}
+	atomic_store_explicit(&e->metrics.last_cycle_ms, e->now_ms, memory_order_relaxed);
+	intake_waiting(e);
+	intake(e, jobs, n_jobs);
+	intake_waiting(e);
+	timekeeper_step(e);
+	courier_step(e);
+	janitor_step(e);
+	return next_wake(e);
+}
+
+bool engine_drain(struct engine *e)
+{
+	e->is_draining = true;
+	return e->waiting.n == 0 && e->sends_out == 0;
+}
+
+const struct metrics *engine_metrics(const struct engine *e)
+{
+	return &e->metrics;
+}
+
+enum store_rc engine_health(const struct engine *e)
+{
+	return e->health;
+}

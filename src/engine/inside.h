@@ -1,0 +1,55 @@
+/* inside.h - the engine's own state, shared by its parts: intake, timekeeper, courier, numbers. Inside engine/ only. */
+#ifndef ENGINE_INSIDE_H
+#define ENGINE_INSIDE_H
+#include "engine/batch.h"
+
+/* Incident numbers nobody else has: a block reserved by a commit of its own, so that batches never meet on one counter. */
+struct numbers { int64_t next, end, last_reserved_ms; int64_t last_block; };
+
+/* Jobs that must be tried again later (the store was busy, or somebody else wrote first). */
+struct waiting { struct job *job; int64_t try_at_ms; };
+struct waiting_list { struct waiting *v; size_t n, cap; };
+
+struct engine {
+	struct env env;
+	const struct setup *setup;
+	struct rng rng;
+	struct store_info store_info;
+	struct batch batch;
+	struct numbers numbers;
+	struct waiting_list waiting;
+	struct metrics metrics;
+	enum store_rc health;
+	bool is_draining;
+	size_t sends_out;                /* deliveries the shell has */
+	int64_t mono_ms, now_ms, now_err_ms;     /* of this step */
+	uint64_t id_sequence;            /* orders ids made in one millisecond */
+	int64_t id_ms;
+	int64_t next_timer_ms;           /* store time of the next look for due incidents, */
+	int64_t next_page_ms;            /* for due pages, */
+	int64_t next_purge_ms;           /* for what may be forgotten */
+	size_t page_scan;                /* how many due pages to look at; grows while the first ones have no room */
+};
+
+enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000 };
+
+/* Counts what a committed member did. */
+void engine_count(struct engine *e, const struct member *x);
+/* What was written and is due makes the next look earlier. */
+void engine_wake_for(struct engine *e, const struct batch *b);
+void engine_saw(struct engine *e, enum store_rc rc);         /* remembers the health of the store */
+void engine_fresh_id(struct engine *e, char out[37]);
+void engine_log(struct engine *e, enum log_level level, struct str incident, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* intake.c: jobs -> batches -> answers; what must wait goes to e->waiting. Internal jobs (owner == NULL) are freed when they end. */
+void intake(struct engine *e, struct job **jobs, size_t n);
+void intake_waiting(struct engine *e);
+/* numbers.c: at least one number is at hand afterwards, or why not. wanted: how many may be needed soon. */
+enum store_rc numbers_need(struct engine *e, size_t wanted);
+/* timekeeper.c */
+void timekeeper_step(struct engine *e);
+void janitor_step(struct engine *e);
+/* courier.c */
+void courier_step(struct engine *e);
+void courier_settle(struct engine *e, struct delivery **sent, size_t n);
+#endif

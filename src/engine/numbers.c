@@ -1,0 +1,62 @@
+/* numbers.c - incident numbers, in blocks.
+ *
+ * A block is reserved by its own commit before anybody uses it, so a number is never given twice, whatever fails. A block is as large as what is
+ * wanted at once, so a calm server numbers without gaps; in a storm blocks grow, and a crash may leave a gap of one block.
+ */
+#include "engine/inside.h"
+#include <assert.h>
+
+enum { BLOCK_MAX = 256, TRIES = 4 };
+
+/* STORE_CONFLICT: another replica took its block first; look again. */
+static enum store_rc reserve(struct engine *e, int64_t block)
+{
+	struct arena a = ARENA(1 << 20);
+	enum store_rc rc = STORE_OK;
+	struct store_docs docs = { 0 };
+	struct str id = S("incident");
+	store_kind kind = KIND_counter;
+	rc = store_get(e->env.store, &kind, &id, 1, &docs);
+	uint64_t ver = rc == STORE_OK ? docs.v[0].ver : 0;
+	store_docs_free(&docs);
+	const struct counter *had = rc == STORE_OK && ver ? batch_read(&a, e->env.store, KIND_counter, id, &rc) : NULL;
+	struct counter c = { .id = id, .next = (had ? had->next : 1) + block };
+	struct buf json = BUF(1024);
+	desc_write(&json, &counter_entity, &c, V_STORE);
+	assert(json.err == 0);
+	struct store_write w = { .op = STORE_PUT, .kind = kind, .id = id, .expect = ver, .due = STORE_NO_DUE, .expire = STORE_NO_DUE,
+		.body = buf_str(&json) };
+	struct store_txn t = { .w = &w, .n = 1 };
+	struct store_result r = { .rc = rc };
+	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
+	for (int i = 0; rc == STORE_OK && (i == 0 || r.rc == STORE_UNKNOWN) && i < TRIES; i++)
+		store_commit(e->env.store, &t, &r, 1);
+	if (r.rc == STORE_OK) {
+		e->numbers.next = c.next - block;
+		e->numbers.end = c.next;
+	}
+	buf_free(&json);
+	arena_free(&a);
+	return r.rc;
+}
+
+enum store_rc numbers_need(struct engine *e, size_t wanted)
+{
+	struct numbers *n = &e->numbers;
+	enum store_rc rc = STORE_OK;
+	if (n->next < n->end)
+		return STORE_OK;
+	int64_t block = e->mono_ms - n->last_reserved_ms < 100 ? n->last_block * 2 : 1;
+	if (block < (int64_t)wanted)
+		block = (int64_t)wanted;
+	if (block > BLOCK_MAX)
+		block = BLOCK_MAX;
+	for (int i = 0; i < TRIES; i++) {
+		rc = reserve(e, block);
+		if (rc != STORE_CONFLICT)
+			break;
+	}
+	n->last_block = block;
+	n->last_reserved_ms = e->mono_ms;
+	return rc;
+}
