@@ -1,6 +1,6 @@
 /* client.h - requests out: HTTP and SMTP submission through libcurl's multi interface, any number at a time, one thread.
  *
- * Connect within 3 s, everything within 10 s; no redirects; TLS chain and name always verified; at most 64 KiB of an answer is kept, more
+ * Connect within 3 s, everything within 10 s; no redirects; TLS chain and name always verified; at most answer_max of an answer is kept, more
  * is read off and dropped; no decompression; proxies as the environment says. Retries are the caller's business.
  */
 #ifndef IO_CLIENT_H
@@ -10,6 +10,7 @@
 struct client_transfer {
 	const struct wire_request *request;
 	struct arena *mem;               /* where the reply's texts go */
+	size_t answer_max;               /* how much of an answer is kept; 0: 64 KiB */
 	struct wire_reply reply;         /* filled in when it comes back */
 	void *owner;                     /* the caller's */
 };
