@@ -176,7 +176,7 @@ void courier_look(struct engine *e)
 		e->page_scan = SCAN_MIN;
 	e->next_page_ms = e->now_ms + LOOK_AHEAD_MS;
 	size_t limit = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : e->page_scan;
-	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards - 1, e->now_ms + LOOK_AHEAD_MS, limit, &docs);
+	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, limit, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK)
 		claim(e, &docs);

@@ -15,7 +15,7 @@ void timekeeper_look(struct engine *e)
 	size_t n = 0;
 	if (e->now_ms < e->next_timer_ms)
 		return;
-	enum store_rc rc = store_due(e->env.store, KIND_incident, 0, e->store_info.shards - 1, e->now_ms + LOOK_AHEAD_MS, TIMERS_MAX, &docs);
+	enum store_rc rc = store_due(e->env.store, KIND_incident, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, TIMERS_MAX, &docs);
 	engine_saw(e, rc);
 	e->next_timer_ms = rc == STORE_OK ? e->now_ms + LOOK_AHEAD_MS : e->now_ms + rng_between(&e->rng, 200, 1000);
 	for (; rc == STORE_OK && n < docs.n && docs.v[n].due <= e->now_ms - e->now_err_ms; n++)
