@@ -84,14 +84,15 @@ static bool is_wanted(struct engine *e, const struct page *p, const struct incid
 	return p && inc && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica) && (inc->status == DETECTED || MUTANT(6));
 }
 
-static void send_claimed(struct engine *e, struct str id)
+/* Sends one claimed page if it is still wanted, from its documents as they were just read. */
+static void send_one(struct engine *e, const struct store_doc *page, const struct store_doc *incident)
 {
 	struct delivery *d = xmalloc(sizeof *d);
-	*d = (struct delivery){ .mem = ARENA(DELIVERY_ARENA), .read_mono_ms = e->env.mono_ms(e->env.ctx) };
+	*d = (struct delivery){ .mem = ARENA(DELIVERY_ARENA), .read_mono_ms = e->mono_ms };
 	enum store_rc rc = STORE_OK;
 	struct str why = S("");
-	const struct page *p = batch_read(&d->mem, e->env.store, KIND_page, id, &rc);
-	const struct incident *inc = p ? batch_read(&d->mem, e->env.store, KIND_incident, p->incident, &rc) : NULL;
+	const struct page *p = batch_decode(&d->mem, page, &rc);
+	const struct incident *inc = batch_decode(&d->mem, incident, &rc);
 	engine_saw(e, rc);
 	if (rc == STORE_OK && is_wanted(e, p, inc)) {
 		d->page = p->id;
@@ -109,10 +110,32 @@ static void send_claimed(struct engine *e, struct str id)
 	delivery_free(d);
 }
 
+/* The fresh read: pages and incidents of some claims in one call, right before they are sent. */
+static void send_some(struct engine *e, const struct claimed *c, size_t n)
+{
+	store_kind kind[STORE_GET_MAX];
+	struct str id[STORE_GET_MAX];
+	struct store_docs docs = { 0 };
+	assert(2 * n <= STORE_GET_MAX);
+	for (size_t i = 0; i < n; i++) {
+		kind[2 * i] = KIND_page;
+		id[2 * i] = c[i].page;
+		kind[2 * i + 1] = KIND_incident;
+		id[2 * i + 1] = c[i].incident;
+	}
+	e->mono_ms = e->env.mono_ms(e->env.ctx);
+	enum store_rc rc = store_get(e->env.store, kind, id, 2 * n, &docs);
+	engine_saw(e, rc);
+	for (size_t i = 0; rc == STORE_OK && i < n; i++)
+		send_one(e, &docs.v[2 * i], &docs.v[2 * i + 1]);
+	store_docs_free(&docs);
+}
+
 void courier_send(struct engine *e)
 {
-	for (size_t i = 0; i < e->n_claimed; i++)
-		send_claimed(e, e->claimed[i]);
+	enum { SOME = STORE_GET_MAX / 2 };
+	for (size_t i = 0; i < e->n_claimed; i += SOME)
+		send_some(e, e->claimed + i, e->n_claimed - i < SOME ? e->n_claimed - i : SOME);
 	e->n_claimed = 0;
 }
 

@@ -226,7 +226,7 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 	atomic_store_explicit(&e->metrics.last_cycle_ms, e->now_ms, memory_order_relaxed);
 	e->is_busy = n_jobs >= BUSY_JOBS;
 	arena_reset(&e->step_mem);
-	e->claimed = NEWN(&e->step_mem, struct str, CLAIMS_MAX);
+	e->claimed = NEWN(&e->step_mem, struct claimed, CLAIMS_MAX);
 	intake_waiting(e);
 	for (size_t i = 0; i < n_jobs; i++)
 		engine_todo(e, jobs[i]);

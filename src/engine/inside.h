@@ -9,6 +9,7 @@ struct numbers { int64_t next, end, last_reserved_ms; int64_t last_block; };
 /* Jobs that must be tried again later (the store was busy, or somebody else wrote first). */
 struct waiting { struct job *job; int64_t try_at_ms; };
 struct waiting_list { struct waiting *v; size_t n, cap; };
+struct claimed { struct str page, incident; };
 struct job_list { struct job **v; size_t n, cap; };
 
 struct engine {
@@ -21,7 +22,7 @@ struct engine {
 	struct waiting_list waiting;
 	struct job_list todo;            /* of this step, in the order in which it is decided */
 	struct arena step_mem;           /* what lives for one step */
-	struct str *claimed;             /* pages of this step that may be sent now */
+	struct claimed *claimed;         /* pages of this step that may be sent now */
 	size_t n_claimed;
 	struct metrics metrics;
 	enum store_rc health;
