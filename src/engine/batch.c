@@ -83,13 +83,29 @@ const void *batch_read(struct arena *a, struct store *store, enum kind kind, str
 	return obj;
 }
 
-static void slot_fill(struct batch *b, struct slot *s, const struct store_doc *d, enum store_rc *rc)
+static void slot_set(struct slot *s, const struct store_doc *d, const void *obj)
 {
 	s->ver = d->ver;
 	s->due = d->due;
 	s->expire = d->expire;
-	s->obj = batch_decode(&b->mem, d, rc);
-	s->is_read = *rc == STORE_OK;
+	s->obj = obj;
+	s->is_read = true;
+}
+
+void batch_know(struct batch *b, const struct store_doc *d, const void *obj)
+{
+	struct slot *s = slot_find(b, (enum kind)d->kind, d->id);
+	if (s == NULL)
+		s = slot_add(b, (enum kind)d->kind, d->id);
+	if (!s->is_read)
+		slot_set(s, d, obj);
+}
+
+static void slot_fill(struct batch *b, struct slot *s, const struct store_doc *d, enum store_rc *rc)
+{
+	const void *obj = batch_decode(&b->mem, d, rc);
+	if (*rc == STORE_OK)
+		slot_set(s, d, obj);
 }
 
 static void slot_load(struct batch *b, struct slot *s)

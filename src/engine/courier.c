@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_WHEN_BUSY = 16, SCAN_MIN = 256, SCAN_MAX = 4096, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250 };
+enum { CLAIMS_WHEN_BUSY = 8, SCAN_MIN = 256, SCAN_MAX = 4096, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250 };
 
 static const struct outlet *outlet_find(const struct setup *s, struct str id)
 {
@@ -159,26 +159,28 @@ static bool takes(struct engine *e, struct rooms *r, struct str channel)
 	return true;
 }
 
-/* The channel a stored page goes over, without decoding all of it. */
-static struct str channel_of(struct arena *a, const struct store_doc *d)
+/* Makes the claim of a due page a thing to do, if its channel takes it. */
+static bool claim_one(struct engine *e, struct rooms *rooms, const struct store_doc *d)
 {
-	struct str why;
-	return json_text(json_parse_own(a, d->body, &why), S("channel"));
+	enum store_rc rc = STORE_OK;
+	const struct page *p = batch_decode(&e->step_mem, d, &rc);
+	engine_saw(e, rc);
+	if (p == NULL || !takes(e, rooms, p->channel))
+		return false;
+	struct job *j = engine_own_job(e, CMD_CLAIM, d->id, S(""));
+	j->command.owner = e->setup->replica;
+	engine_todo(e, j);
+	e->found[e->n_found++] = (struct found){ { .kind = d->kind, .id = p->id, .ver = d->ver, .due = d->due, .expire = d->expire }, p };
+	return true;
 }
 
 /* Claims what is due, lowest first, as much as the channels take. */
 static void claim(struct engine *e, const struct store_docs *docs)
 {
-	struct arena a = ARENA(64 << 20);
 	struct rooms rooms = { .n = 0 };
 	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
 	for (; due < docs->n && docs->v[due].due <= e->now_ms - e->now_err_ms && n < max; due++)
-		if (takes(e, &rooms, channel_of(&a, &docs->v[due]))) {
-			struct job *j = engine_own_job(e, CMD_CLAIM, docs->v[due].id, S(""));
-			j->command.owner = e->setup->replica;
-			engine_todo(e, j);
-			n++;
-		}
+		n += claim_one(e, &rooms, &docs->v[due]);
 	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan;
 	e->page_scan = is_crowded && e->page_scan < SCAN_MAX ? e->page_scan * 2 : SCAN_MIN;
 	if (due < docs->n && n < max && docs->v[due].due + e->now_err_ms < e->next_page_ms)
@@ -187,7 +189,6 @@ static void claim(struct engine *e, const struct store_docs *docs)
 		e->next_page_ms = e->now_ms + FULL_MS;     /* no room for some: again when something comes back, or soon */
 	if (n == max || is_crowded)
 		e->next_page_ms = e->now_ms;
-	arena_free(&a);
 }
 
 void courier_look(struct engine *e)
