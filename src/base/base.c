@@ -285,7 +285,7 @@ static bool buf_grow(struct buf *b, size_t n)
 }
 
 /* Makes room for n more bytes and the final NUL. */
-static bool buf_room(struct buf *b, size_t n)
+static inline bool buf_room(struct buf *b, size_t n)
 {
 	return (b->cap - b->n > n && b->err == 0) || buf_grow(b, n);
 }
