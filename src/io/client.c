@@ -59,7 +59,7 @@ struct client *client_new(void)
 static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 {
 	struct call *k = ctx;
-	size_t room = KEEP_MAX - k->body.n, keep = size * n < room ? size * n : room;
+	size_t room = k->body.limit - k->body.n, keep = size * n < room ? size * n : room;
 	buf_add(&k->body, (struct str){ data, keep });
 	k->n_dropped += size * n - keep;
 	return k->n_dropped > DROP_MAX ? 0 : size * n;
@@ -333,6 +333,7 @@ void client_start(struct client *c, struct client_transfer *t)
 	set_up_library(c);
 	struct call *k = call_new(c);
 	k->transfer = t;
+	k->body.limit = t->answer_max ? t->answer_max : KEEP_MAX;
 	k->refusal = find_fault(t->request);
 	c->n_in_flight++;
 	if (k->refusal) {

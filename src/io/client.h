@@ -1,6 +1,6 @@
 /* client.h - requests out: HTTP and SMTP submission through libcurl's multi interface, any number at a time, one thread.
  *
- * Connect within 3 s, everything within 10 s; no redirects; TLS chain and name always verified; at most 64 KiB of an answer is kept, more
+ * Connect within 3 s, everything within 10 s; no redirects; TLS chain and name always verified; at most answer_max of an answer is kept, more
  * is read off and dropped; no decompression; proxies as the environment says. Retries are the caller's business.
  *
  * A reply with a status is what the peer said: the HTTP status, or for mail 250 when the message was taken and else the code that
@@ -13,6 +13,7 @@
 struct client_transfer {
 	const struct wire_request *request;  /* with everything it points at, until the transfer comes back */
 	struct arena *mem;               /* where the reply's texts go; what does not fit its limit is cut off */
+	size_t answer_max;               /* how much of an answer is kept; 0: 64 KiB */
 	struct wire_reply reply;         /* filled in when it comes back */
 	void *owner;                     /* the caller's */
 };
