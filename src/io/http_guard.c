@@ -52,6 +52,7 @@ static bool read_length(struct str s, uint64_t *ret)
 void http_framing_field(struct http_framing *f, struct str name, struct str value)
 {
 	f->n_fields++;
+	f->n_bytes += (size_t)((uintptr_t)value.p - (uintptr_t)name.p) + value.n + 2;
 	if (!is_token(name))
 		fault(f, 400, "A header name holds a blank or another character that is not allowed there; write Name: value");
 	if (has_control(value))
@@ -70,14 +71,22 @@ void http_framing_field(struct http_framing *f, struct str name, struct str valu
 	}
 }
 
-struct http_refusal http_framing_verdict(const struct http_framing *f, struct str version, size_t size, const struct http_guard_limits *l)
+/* The request line, its fields and the empty line. */
+static size_t accounted(const struct http_framing *f, const struct http_head *h)
 {
-	bool is_1_1 = str_eq(version, S("HTTP/1.1")), is_1_0 = str_eq(version, S("HTTP/1.0"));
+	return h->method.n + 1 + h->target.n + 1 + h->version.n + 2 + f->n_bytes + 2;
+}
+
+struct http_refusal http_framing_verdict(const struct http_framing *f, const struct http_head *h, const struct http_guard_limits *l)
+{
+	bool is_1_1 = str_eq(h->version, S("HTTP/1.1")), is_1_0 = str_eq(h->version, S("HTTP/1.0"));
+	bool is_odd = h->is_exact && accounted(f, h) != h->size;
 	const struct { bool is_wrong; struct http_refusal refusal; } rules[] = {
 		{ !is_1_1 && !is_1_0, { 505, "This server speaks HTTP/1.1 and HTTP/1.0; use one of them" } },
-		{ size > l->header_max, { 431, "Request line and headers are too long together; send fewer or shorter headers" } },
+		{ h->size > l->header_max, { 431, "Request line and headers are too long together; send fewer or shorter headers" } },
 		{ f->n_fields > l->headers_max, { 431, "There are too many headers; send fewer" } },
 		{ f->refusal.status != 0, f->refusal },
+		{ is_odd, { 400, "The head holds a NUL, a folded line, a line end that is not CRLF or a blank too many; take it out" } },
 		{ f->n_hosts > 1 || (is_1_1 && f->n_hosts == 0), { 400, "HTTP/1.1 needs exactly one Host header" } },
 		{ f->n_lengths > 1, { 400, "Content-Length was sent more than once; send it once" } },
 		{ f->n_codings > 1, { 400, "Transfer-Encoding was sent more than once; send it once" } },
@@ -139,6 +148,14 @@ static struct str without_authority(struct str target)
 	return target;
 }
 
+static bool has_blank_or_control(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] <= 0x20 || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
 static bool is_clean_text(struct str s)
 {
 	return str_is_utf8(s) && (s.n == 0 || memchr(s.p, '\0', s.n) == NULL);
@@ -147,6 +164,8 @@ static bool is_clean_text(struct str s)
 struct http_refusal http_target_read(struct arena *a, struct str target, struct str *ret_path, struct str *ret_query)
 {
 	struct str path = without_authority(target), query = S(""), text;
+	if (has_blank_or_control(target))
+		return (struct http_refusal){ 400, "The request target holds a blank or a control character; write it as %20" };
 	(void)str_cut(path, '?', &path, &query);                   /* no '?': the whole is the path */
 	if (path.n == 0 && query.n > 0)
 		path = S("/");
