@@ -83,7 +83,7 @@ build/tocsin: $(OUT)/tocsin
 # The include path is the architecture: one directory of links per room.
 room = $(if $(filter src/%,$1),$(word 2,$(subst /, ,$1)),tests)
 $(OUT)/inc/%/.ok: Makefile
-	@rm -rf $(@D) && mkdir -p $(@D) && for d in $(filter $*,$(ROOMS)) $(USES_$*); do ln -s $(CURDIR)/src/$$d $(@D)/; done && touch $@
+	@rm -rf $(@D) && mkdir -p $(@D) && for d in $(sort $(filter $*,$(ROOMS)) $(USES_$*)); do ln -s $(CURDIR)/src/$$d $(@D)/; done && touch $@
 .PRECIOUS: $(OUT)/inc/%/.ok $(OUT)/%.o
 
 .SECONDEXPANSION:

@@ -177,7 +177,7 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
 		c = chunk_new(a, room);
 	void *p = c->mem + c->n;
 	c->n += room;
-	a->used += need;
+	a->used += room;                                  /* with the padding: the limit is about memory */
 	return memset(p, 0, need);
 }
 
@@ -245,8 +245,8 @@ void arena_reset(struct arena *a)
 	a->head = keep;
 }
 
-/* Makes room for n more bytes and the final NUL. */
-static bool buf_room(struct buf *b, size_t n)
+/* The slow half of buf_room. The memory never exceeds the limit by more than the final NUL, so that what fits in it is allowed. */
+static bool buf_grow(struct buf *b, size_t n)
 {
 	if (b->err)
 		return false;
@@ -254,13 +254,18 @@ static bool buf_room(struct buf *b, size_t n)
 		b->err = EMSGSIZE;
 		return false;
 	}
-	size_t need = b->n + n + 1;
-	if (need > b->cap) {
-		size_t cap = b->cap ? b->cap * 2 : 256;
-		b->cap = cap > need ? cap : need;
-		b->p = xrealloc(b->p, b->cap);
-	}
+	size_t need = b->n + n + 1, cap = b->cap ? b->cap * 2 : 256;
+	if (cap - 1 > b->limit)
+		cap = b->limit + 1;
+	b->cap = cap > need ? cap : need;
+	b->p = xrealloc(b->p, b->cap);
 	return true;
+}
+
+/* Makes room for n more bytes and the final NUL. */
+static bool buf_room(struct buf *b, size_t n)
+{
+	return (b->cap - b->n > n && b->err == 0) || buf_grow(b, n);
 }
 
 void buf_add(struct buf *b, struct str s)
@@ -275,7 +280,10 @@ void buf_add(struct buf *b, struct str s)
 
 void buf_char(struct buf *b, char c)
 {
-	buf_add(b, (struct str){ &c, 1 });
+	if (!buf_room(b, 1))
+		return;
+	b->p[b->n++] = c;
+	b->p[b->n] = '\0';
 }
 
 void buf_vfmt(struct buf *b, const char *fmt, va_list ap)
@@ -311,13 +319,19 @@ void buf_int(struct buf *b, int64_t v)
 	buf_add(b, (struct str){ p, (size_t)(digits + sizeof digits - p) });
 }
 
+/* How a byte is written inside a JSON string: 0 as it is, 'u' as a number, else after a backslash. */
+static const char escape_of[256] = {
+	[0] = 'u', [1] = 'u', [2] = 'u', [3] = 'u', [4] = 'u', [5] = 'u', [6] = 'u', [7] = 'u', ['\b'] = 'b', ['\t'] = 't',
+	['\n'] = 'n', [11] = 'u', ['\f'] = 'f', ['\r'] = 'r', [14] = 'u', [15] = 'u', [16] = 'u', [17] = 'u', [18] = 'u',
+	[19] = 'u', [20] = 'u', [21] = 'u', [22] = 'u', [23] = 'u', [24] = 'u', [25] = 'u', [26] = 'u', [27] = 'u', [28] = 'u',
+	[29] = 'u', [30] = 'u', [31] = 'u', ['"'] = '"', ['\\'] = '\\', [0x7f] = 'u',
+};
+
 static void escape(struct buf *b, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
-	static const char short_form[256] = { ['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
-		['\b'] = 'b', ['\f'] = 'f' };
-	if (short_form[c])
-		buf_add(b, (struct str){ (char[]){ '\\', short_form[c] }, 2 });
+	if (escape_of[c] != 'u')
+		buf_add(b, (struct str){ (char[]){ '\\', escape_of[c] }, 2 });
 	else
 		buf_add(b, (struct str){ (char[]){ '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] }, 6 });
 }
@@ -328,7 +342,7 @@ void buf_json(struct buf *b, struct str s)
 	buf_char(b, '"');
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+		if (escape_of[c] == 0)
 			continue;
 		buf_add(b, (struct str){ s.p + from, i - from });
 		escape(b, c);

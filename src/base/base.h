@@ -52,7 +52,7 @@ struct buf { char *p; size_t n, cap, limit; int err; };       /* .p is NUL-termi
 void buf_add(struct buf *b, struct str s);                    /* past the limit: nothing is added, .err = EMSGSIZE */
 void buf_char(struct buf *b, char c);
 void buf_fmt(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void buf_vfmt(struct buf *b, const char *fmt, va_list ap);
+void buf_vfmt(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 void buf_int(struct buf *b, int64_t v);
 void buf_json(struct buf *b, struct str s);                   /* quoted and escaped for JSON */
 void buf_clear(struct buf *b);                                /* empty again, error forgotten, memory kept */

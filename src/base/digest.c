@@ -23,10 +23,13 @@ void hmac_sha256(struct str key, struct str s, uint8_t out[SHA256_N])
 	assert(p != NULL && n == SHA256_N);
 }
 
-/* One row of the table per call is enough for documents of some hundred bytes; eight rows would be 8 KiB of cache. */
-#define ROW1(c) ((c) >> 1 ^ (UINT32_C(0x82f63b78) & (0 - ((c) & 1))))
-#define ROW2(c) ROW1(ROW1(c))
-#define ROW4(c) ROW2(ROW2(c))
+/* crc_after[v]: what four zero bits make of the remainder v, computed by the compiler. */
+#define BIT1(c) ((c) >> 1 ^ (UINT32_C(0x82f63b78) & (0 - ((c) & 1))))
+#define BIT4(c) BIT1(BIT1(BIT1(BIT1(UINT32_C(c)))))
+static const uint32_t crc_after[16] = {
+	BIT4(0), BIT4(1), BIT4(2), BIT4(3), BIT4(4), BIT4(5), BIT4(6), BIT4(7),
+	BIT4(8), BIT4(9), BIT4(10), BIT4(11), BIT4(12), BIT4(13), BIT4(14), BIT4(15),
+};
 
 #if defined(__x86_64__)
 __attribute__((target("sse4.2"))) static uint32_t crc_hardware(uint32_t crc, const uint8_t *p, size_t n)
@@ -47,8 +50,8 @@ static uint32_t crc_portable(uint32_t crc, const uint8_t *p, size_t n)
 {
 	for (; n > 0; n--) {
 		crc ^= *p++;
-		for (int bit = 0; bit < 2; bit++)
-			crc = ROW4(crc);
+		crc = crc >> 4 ^ crc_after[crc & 15];
+		crc = crc >> 4 ^ crc_after[crc & 15];
 	}
 	return crc;
 }
@@ -103,7 +106,7 @@ static int sextet(char c)
 
 int base64_read(struct arena *a, struct str s, struct str *ret)
 {
-	while (s.n > 0 && s.p[s.n - 1] == '=')
+	for (int pad = 0; pad < 2 && s.n > 0 && s.p[s.n - 1] == '='; pad++)
 		s.n--;
 	uint8_t *out = arena_alloc(a, s.n * 3 / 4 + 1, 1);
 	if (out == NULL)

@@ -1,15 +1,19 @@
 /* json.c - json-c parses, we bound and copy.
  *
- * A scan over the bytes first finds what json-c would take without a word (long numbers, too many members) and
- * gives every refusal a place; then json-c parses in strict mode; then its nodes are copied into the arena and released at
- * once, so nothing outside this file knows the library.
+ * A scan over the bytes first refuses what json-c (0.16, strict) takes without a word, and gives each refusal its place:
+ * numbers such as 1. and -01, integers beyond 64 bits, control characters in strings, NUL in names (it would cut them
+ * there), NaN, too much of anything. Whether values, commas and colons stand where they may is left to json-c, which parses
+ * next; then its nodes are copied into the arena and released, so nothing outside this file knows the library.
  */
 #include "base/json.h"
 #include <assert.h>
-#include <errno.h>
 #include <json-c/json.h>
 #include <math.h>
 #include <string.h>
+
+struct limits { size_t depth, members, string; const char *too_deep; };
+static const struct limits foreign = { JSON_DEPTH_MAX, JSON_MEMBERS_MAX, JSON_STRING_MAX, "nested deeper than 32" };
+static const struct limits own = { JSON_DEPTH_OWN_MAX, SIZE_MAX, SIZE_MAX, "nested deeper than 40" };
 
 static struct jv *refuse(struct arena *a, struct str *ret_why, size_t at, const char *what)
 {
@@ -17,49 +21,125 @@ static struct jv *refuse(struct arena *a, struct str *ret_why, size_t at, const 
 	return NULL;
 }
 
-static bool is_number_char(char c)
+/* What a byte means to the scan, outside strings and inside. */
+enum { NUMBER = 1, BLANK = 2, STOP = 4 };
+static const uint8_t class_of[256] = {
+	['0'] = NUMBER, ['1'] = NUMBER, ['2'] = NUMBER, ['3'] = NUMBER, ['4'] = NUMBER, ['5'] = NUMBER, ['6'] = NUMBER,
+	['7'] = NUMBER, ['8'] = NUMBER, ['9'] = NUMBER, ['-'] = NUMBER, ['+'] = NUMBER, ['.'] = NUMBER, ['e'] = NUMBER,
+	['E'] = NUMBER, [' '] = BLANK, ['"'] = STOP, ['\\'] = STOP,
+	/* control characters: some are blanks outside strings, none may stand in one */
+	[0] = STOP, [1] = STOP, [2] = STOP, [3] = STOP, [4] = STOP, [5] = STOP, [6] = STOP, [7] = STOP, [8] = STOP,
+	['\t'] = STOP | BLANK, ['\n'] = STOP | BLANK, [11] = STOP, [12] = STOP, ['\r'] = STOP | BLANK, [14] = STOP,
+	[15] = STOP, [16] = STOP, [17] = STOP, [18] = STOP, [19] = STOP, [20] = STOP, [21] = STOP, [22] = STOP, [23] = STOP,
+	[24] = STOP, [25] = STOP, [26] = STOP, [27] = STOP, [28] = STOP, [29] = STOP, [30] = STOP, [31] = STOP,
+};
+
+static size_t span(struct str t, size_t from, uint8_t class)
 {
-	return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+	size_t i = from;
+	while (i < t.n && (class_of[(unsigned char)t.p[i]] & class))
+		i++;
+	return i - from;
 }
 
-/* Length of the string that starts after the quote at p, or n when it does not end. */
-static size_t string_span(const char *p, size_t n)
+/* Steps over the string whose quote is at *i. An unfinished one ends with the text; json-c says so. */
+static const char *scan_string(struct str t, size_t *i, const struct limits *max)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (p[i] == '\\')
-			i++;
-		else if (p[i] == '"')
-			return i;
+	size_t at = *i + 1, from = at;
+	bool has_nul = false;
+	for (; at < t.n; at++) {
+		if (!(class_of[(unsigned char)t.p[at]] & STOP))
+			continue;
+		if (t.p[at] == '"')
+			break;
+		if (t.p[at] != '\\')
+			return "control character in a string";
+		at++;
+		has_nul = has_nul || str_starts(str_skip(t, at), S("u0000"));
 	}
-	return n;
+	if (at - from > max->string)
+		return "string longer than 64 KiB";
+	*i = at + 1;
+	size_t next = *i < t.n ? *i + span(t, *i, BLANK) : t.n;
+	return has_nul && next < t.n && t.p[next] == ':' ? "NUL in a name" : NULL;
 }
 
-/* Bounds that hold for the text as such. Returns NULL when they hold, else what is wrong; ret_at is the place. */
-static const char *scan(struct str t, size_t members_max, size_t *ret_at)
+static size_t digits(struct str s, size_t from)
 {
-	size_t depth = 0, members = 0, number = 0;
-	for (size_t i = 0; i < t.n; i++) {
+	size_t i = from;
+	while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9')
+		i++;
+	return i - from;
+}
+
+/* The grammar of RFC 8259: -? (0 | [1-9][0-9]*) (.[0-9]+)? ([eE][+-]?[0-9]+)? */
+static bool is_number(struct str s, bool *ret_is_integer)
+{
+	size_t i = s.n > 0 && s.p[0] == '-', whole = digits(s, i);
+	if (whole == 0 || (whole > 1 && s.p[i] == '0'))
+		return false;
+	i += whole;
+	*ret_is_integer = i == s.n;
+	if (i < s.n && s.p[i] == '.') {
+		size_t fraction = digits(s, i + 1);
+		if (fraction == 0)
+			return false;
+		i += 1 + fraction;
+	}
+	if (i < s.n && (s.p[i] | 0x20) == 'e') {
+		i++;
+		i += i < s.n && (s.p[i] == '+' || s.p[i] == '-');
+		size_t exponent = digits(s, i);
+		if (exponent == 0)
+			return false;
+		i += exponent;
+	}
+	return i == s.n;
+}
+
+static const char *scan_number(struct str t, size_t *i)
+{
+	struct str number = { t.p + *i, span(t, *i, NUMBER) };
+	bool is_integer = false;
+	int64_t value;
+	if (number.n > JSON_NUMBER_MAX)
+		return "number longer than 64 characters";
+	if (!is_number(number, &is_integer))
+		return "not a number of JSON";
+	if (is_integer && number.n > 18 && !str_int(number, &value))
+		return "integer beyond 64 bits";
+	*i += number.n;
+	return NULL;
+}
+
+/* Returns NULL when all that can be told from single tokens is well, else what is wrong; ret_at is the place. */
+static const char *scan(struct str t, const struct limits *max, size_t *ret_at)
+{
+	size_t depth = 0, members = 0;
+	for (size_t i = 0; i < t.n;) {
 		char c = t.p[i];
+		const char *why = NULL;
 		*ret_at = i;
-		number = is_number_char(c) ? number + 1 : 0;
-		if (number > JSON_NUMBER_MAX)
-			return "number longer than 64 characters";
 		if (c == '"') {
-			size_t len = string_span(t.p + i + 1, t.n - i - 1);
-			if (len > JSON_STRING_MAX)
-				return "string longer than 64 KiB";
-			i += len + 1;
+			why = scan_string(t, &i, max);
+		} else if (c == '-' || (c >= '0' && c <= '9')) {
+			why = scan_number(t, &i);
 		} else if (c == '{' || c == '[') {
-			if (++depth > JSON_DEPTH_MAX)
-				return "nested deeper than 32";
-			members++;
-		} else if (c == '}' || c == ']') {
-			depth -= depth > 0;
-		} else if (c == ',' && ++members > members_max) {
-			return "more than 2000 members";
-		} else if (c == '/' || c == 'N' || c == 'I') {
-			return "not JSON: unexpected character";   /* comments, NaN, Infinity: json-c would take some */
+			if (++depth > max->depth)
+				return max->too_deep;
+			i += 1 + span(t, i + 1, BLANK);
+			members += i < t.n && t.p[i] != c + 2;    /* in ASCII the closing one is two further */
+		} else {
+			if (c == '/' || c == 'N' || c == 'I')
+				return "not JSON: unexpected character";   /* comments, NaN, Infinity */
+			depth -= depth > 0 && (c == '}' || c == ']');
+			members += c == ',';
+			i++;
 		}
+		if (members > max->members)
+			return "more than 2000 members and elements";
+		if (why)
+			return why;
 	}
 	return NULL;
 }
@@ -92,14 +172,8 @@ static bool copy_scalar(struct arena *a, struct json_object *o, struct jv *v, co
 		return str_keep(a, (struct str){ json_object_get_string(o), (size_t)json_object_get_string_len(o) }, &v->s) == 0;
 	if (v->t == J_BOOL)
 		v->i = json_object_get_boolean(o);
-	if (v->t == J_INT) {
-		v->i = json_object_get_int64(o);
-		/* json-c saturates in silence: its two ends stand for everything beyond them, so both are refused. */
-		if (v->i == INT64_MAX || v->i == INT64_MIN) {
-			*why = "integer beyond 64 bits";
-			return false;
-		}
-	}
+	if (v->t == J_INT)
+		v->i = json_object_get_int64(o);                  /* the scan has seen that it fits */
 	if (v->t == J_REAL) {
 		if (!isfinite(json_object_get_double(o))) {
 			*why = "number out of range";
@@ -115,7 +189,7 @@ static struct jv *copy(struct arena *a, struct json_object *o, int depth, const 
 	static const enum jtype type[] = { [json_type_null] = J_NULL, [json_type_boolean] = J_BOOL,
 		[json_type_double] = J_REAL, [json_type_int] = J_INT, [json_type_object] = J_OBJ,
 		[json_type_array] = J_ARR, [json_type_string] = J_STR };
-	assert(depth <= JSON_DEPTH_MAX);                          /* the scan has counted */
+	assert(depth <= JSON_DEPTH_OWN_MAX);                      /* the scan has counted */
 	struct jv *v = arena_alloc(a, 1, sizeof *v);
 	if (v == NULL)
 		return NULL;
@@ -124,44 +198,59 @@ static struct jv *copy(struct arena *a, struct json_object *o, int depth, const 
 	return ok ? v : NULL;
 }
 
-static struct jv *parse(struct arena *a, struct str text, size_t members_max, struct str *ret_why)
+/* What the library makes of the text: NULL and why, or its tree. *ret_end is where it stopped. */
+static struct json_object *tokenize(struct str text, const struct limits *max, size_t *ret_end, const char **ret_why)
 {
-	size_t at = 0;
-	const char *why = text.n > INT32_MAX ? "text too long" : scan(text, members_max, &at);
-	if (why == NULL && !str_is_utf8(text))
-		why = "invalid UTF-8";
-	if (why)
-		return refuse(a, ret_why, at, why);
-
-	struct json_tokener *tok = json_tokener_new_ex(JSON_DEPTH_MAX + 2);
+	struct json_tokener *tok = json_tokener_new_ex((int)max->depth + 2);
 	assert(tok != NULL);
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
 	struct json_object *o = json_tokener_parse_ex(tok, text.p, (int)text.n);
 	enum json_tokener_error err = json_tokener_get_error(tok);
-	if (err == json_tokener_continue)                         /* a bare number ends only with the text */
-		o = json_tokener_parse_ex(tok, "", 1), err = json_tokener_get_error(tok);
-	at = json_tokener_get_parse_end(tok);
-	struct jv *v = NULL;
-	why = "too large";
-	if (err != json_tokener_success)
-		why = text.n == 0 || err == json_tokener_continue ? "text ends early" : json_tokener_error_desc(err);
-	else if (str_trim(str_skip(text, at)).n > 0)
-		why = "text after the value";
-	else
-		v = copy(a, o, 0, &why);
-	json_object_put(o);
+	*ret_end = json_tokener_get_parse_end(tok);
+	if (err == json_tokener_continue) {                       /* a bare number ends only with the text */
+		o = json_tokener_parse_ex(tok, "", 1);
+		err = json_tokener_get_error(tok);
+		*ret_end = text.n;
+	}
+	*ret_why = err == json_tokener_success ? NULL : err == json_tokener_error_parse_eof ? "text ends early" :
+	    json_tokener_error_desc(err);
 	json_tokener_free(tok);
-	return v ? v : refuse(a, ret_why, at < text.n ? at : text.n, why);
+	return o;
+}
+
+static struct jv *parse(struct arena *a, struct str text, const struct limits *max, struct str *ret_why)
+{
+	if (text.n > INT32_MAX)
+		return refuse(a, ret_why, INT32_MAX, "text too long");
+	size_t at = str_utf8_span(text);
+	if (at < text.n)
+		return refuse(a, ret_why, at, "invalid UTF-8");
+	const char *why = scan(text, max, &at);
+	if (why)
+		return refuse(a, ret_why, at, why);
+	if (str_trim(text).n == 0)
+		return refuse(a, ret_why, text.n, "text ends early");
+
+	struct json_object *o = tokenize(text, max, &at, &why);
+	struct jv *v = NULL;
+	if (why == NULL && str_trim(str_skip(text, at)).n > 0)
+		why = "text after the value";
+	if (why == NULL) {
+		why = "too large";
+		v = copy(a, o, 0, &why);
+	}
+	json_object_put(o);
+	return v ? v : refuse(a, ret_why, at, why);
 }
 
 struct jv *json_parse(struct arena *a, struct str text, struct str *ret_why)
 {
-	return parse(a, text, JSON_MEMBERS_MAX, ret_why);
+	return parse(a, text, &foreign, ret_why);
 }
 
 struct jv *json_parse_own(struct arena *a, struct str text, struct str *ret_why)
 {
-	return parse(a, text, SIZE_MAX, ret_why);
+	return parse(a, text, &own, ret_why);
 }
 
 const struct jv *json_get(const struct jv *object, struct str key)

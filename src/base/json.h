@@ -2,14 +2,15 @@
  *
  * Accepted: RFC 8259 in UTF-8, nothing after the value. Refused, with a sentence that names the place: invalid UTF-8,
  * depth > 32, more than JSON_MEMBERS_MAX members and elements in all, a number of more than 64 characters, a string of more
- * than 64 KiB, NaN and infinities, integers beyond 64 bits signed, comments, trailing commas. Of duplicate keys the
- * last counts (security L1). Everything in the tree lives in the arena given; the text may be dropped afterwards.
+ * than 64 KiB as written, NaN and infinities, integers beyond 64 bits signed, NUL in a name, comments, trailing commas. Of
+ * duplicate keys the last counts, at the place of the first (security L1). Half a surrogate pair reads as U+FFFD.
+ * Everything in the tree lives in the arena given; the text may be dropped afterwards.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 #include "base/base.h"
 
-enum { JSON_DEPTH_MAX = 32, JSON_MEMBERS_MAX = 2000, JSON_NUMBER_MAX = 64, JSON_STRING_MAX = 64 << 10 };
+enum { JSON_DEPTH_MAX = 32, JSON_DEPTH_OWN_MAX = 40, JSON_MEMBERS_MAX = 2000, JSON_NUMBER_MAX = 64, JSON_STRING_MAX = 64 << 10 };
 enum jtype { J_NULL, J_BOOL, J_INT, J_REAL, J_STR, J_ARR, J_OBJ };
 
 struct jv {
@@ -22,7 +23,8 @@ struct jv {
 
 /* The tree, or NULL with a sentence in `why` (a static string or text in the arena). */
 struct jv *json_parse(struct arena *a, struct str text, struct str *ret_why) MUST_USE;
-/* The same for texts of our own (stored documents): no limit on members, else alike. */
+/* The same for texts of our own (stored documents, answers of our API): what was accepted from outside must come back when it is wrapped
+ * in more levels and its characters are escaped, so depth JSON_DEPTH_OWN_MAX, no limit on members and on the length of strings. */
 struct jv *json_parse_own(struct arena *a, struct str text, struct str *ret_why) MUST_USE;
 const struct jv *json_get(const struct jv *object, struct str key);   /* a member, or NULL (also when not an object) */
 struct str json_text(const struct jv *object, struct str key);        /* its text when it is a J_STR, else empty */

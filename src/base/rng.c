@@ -13,7 +13,7 @@ static uint64_t splitmix(uint64_t *x)
 
 struct rng rng_seeded(uint64_t seed)
 {
-	struct rng r;
+	struct rng r = { 0 };
 	for (int i = 0; i < 4; i++)
 		r.s[i] = splitmix(&seed);
 	return r;

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
+static const int64_t last_ms = INT64_C(253402300799999);          /* 9999-12-31T23:59:59.999Z: later years have no text */
 
 static int64_t days_from_civil(int64_t y, int64_t m, int64_t d)
 {
@@ -97,35 +98,35 @@ int when_read(struct str s, int64_t *ret_ms)
 	if (y < 1970 || mo < 1 || mo > 12 || d < 1 || d > month_days(y, mo) || h > 23 || mi > 59 || sec > 60)
 		return EINVAL;
 	int64_t t = days_from_civil(y, mo, d) * DAY + (int64_t)h * HOUR + (int64_t)mi * MINUTE + (int64_t)sec * SECOND + ms - off;
-	if (t < 0)
+	if (t < 0 || t > last_ms)
 		return EINVAL;
 	*ret_ms = t;
 	return 0;
 }
 
-static char *put(char *p, int v, int n)
+/* n digits of v, then the character that ends them. */
+static char *put(char *p, int64_t v, int n, char end)
 {
 	for (int i = n - 1; i >= 0; i--, v /= 10)
 		p[i] = (char)('0' + v % 10);
-	return p + n;
+	p[n] = end;
+	return p + n + 1;
 }
 
 void when_write(struct buf *b, int64_t ms)
 {
-	enum { MAX = 253402300799 / 86400 };
 	char z[24], *p = z;
 	int y, m, d;
-	if (ms < 0 || ms / DAY > MAX)
-		ms = ms < 0 ? 0 : INT64_C(253402300799999);       /* a time outside the years that have a text */
+	ms = ms < 0 ? 0 : ms > last_ms ? last_ms : ms;
 	int64_t rest = ms % DAY;
 	civil_from_days(ms / DAY, &y, &m, &d);
-	p = put(p, y, 4), *p++ = '-';
-	p = put(p, m, 2), *p++ = '-';
-	p = put(p, d, 2), *p++ = 'T';
-	p = put(p, (int)(rest / HOUR), 2), *p++ = ':';
-	p = put(p, (int)(rest / MINUTE % 60), 2), *p++ = ':';
-	p = put(p, (int)(rest / SECOND % 60), 2), *p++ = '.';
-	p = put(p, (int)(rest % SECOND), 3), *p++ = 'Z';
+	p = put(p, y, 4, '-');
+	p = put(p, m, 2, '-');
+	p = put(p, d, 2, 'T');
+	p = put(p, rest / HOUR, 2, ':');
+	p = put(p, rest / MINUTE % 60, 2, ':');
+	p = put(p, rest / SECOND % 60, 2, '.');
+	p = put(p, rest % SECOND, 3, 'Z');
 	buf_add(b, (struct str){ z, (size_t)(p - z) });
 }
 
@@ -173,6 +174,8 @@ void duration_write(struct buf *b, int64_t ms)
 	if (ms <= 0)
 		buf_add(b, S("0s"));
 	for (size_t u = 0; u < COUNT(units) && ms > 0; ms %= units[u++].ms)
-		if (ms >= units[u].ms)
-			buf_fmt(b, "%lld%s", (long long)(ms / units[u].ms), units[u].name);
+		if (ms >= units[u].ms) {
+			buf_int(b, ms / units[u].ms);
+			buf_add(b, str_c(units[u].name));
+		}
 }

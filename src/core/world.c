@@ -4,25 +4,24 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Every list of the world is an array of structs that hold their id at a known place: one search and one sort serve them all. */
-struct shelf { const void *v; size_t n, size, id_off; };
-#define SHELF(list, T) ((struct shelf){ (list).v, (list).n, sizeof(struct T), offsetof(struct T, id) })
+/* Every list is an array of structs that hold their id at a known place, and has an index of pointers in the order of the ids: one search and
+ * one sort serve them all. */
+enum shelf_no { SERVICES, POLICIES, USERS, INTEGRATIONS, CHANNELS };
+struct shelf { const void **sorted; size_t n, id_off; };
 
-static struct str id_at(struct shelf s, size_t i)
+static struct str id_of(const void *item, size_t id_off)
 {
-	return *(const struct str *)(const void *)((const char *)s.v + i * s.size + s.id_off);
+	return *(const struct str *)(const void *)((const char *)item + id_off);
 }
 
-static const void *find(struct shelf s, struct str id, size_t *ret_i)
+static const void *find(struct shelf s, struct str id)
 {
 	size_t lo = 0, hi = s.n;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		int c = str_cmp(id_at(s, mid), id);
-		if (c == 0) {
-			*ret_i = mid;
-			return (const char *)s.v + mid * s.size;
-		}
+		int c = str_cmp(id_of(s.sorted[mid], s.id_off), id);
+		if (c == 0)
+			return s.sorted[mid];
 		if (c < 0)
 			lo = mid + 1;
 		else
@@ -30,37 +29,33 @@ static const void *find(struct shelf s, struct str id, size_t *ret_i)
 	}
 	return NULL;
 }
+#define FIND(w, list, no, T, id_) find((struct shelf){ (w)->index[no], (w)->list.n, offsetof(struct T, id) }, id_)
 
 const struct service *world_service(const struct world *w, struct str id)
 {
-	size_t i;
-	return find(SHELF(w->services, service), id, &i);
+	return FIND(w, services, SERVICES, service, id);
 }
 
 const struct user *world_user(const struct world *w, struct str id)
 {
-	size_t i;
-	return find(SHELF(w->users, user), id, &i);
+	return FIND(w, users, USERS, user, id);
 }
 
 const struct channel_def *world_channel(const struct world *w, struct str id)
 {
-	size_t i;
-	return find(SHELF(w->channels, channel_def), id, &i);
+	return FIND(w, channels, CHANNELS, channel_def, id);
 }
 
 const struct integration *world_integration(const struct world *w, struct str id)
 {
-	size_t i;
-	return find(SHELF(w->integrations, integration), id, &i);
+	return FIND(w, integrations, INTEGRATIONS, integration, id);
 }
 
 const struct policy *world_policy(const struct world *w, struct str id, struct str *ret_ref)
 {
-	size_t i;
-	const struct policy *p = find(SHELF(w->policies, policy), id, &i);
-	if (p)
-		*ret_ref = w->policy_refs[i];
+	const struct policy *p = FIND(w, policies, POLICIES, policy, id);
+	if (p && w->policy_refs)
+		*ret_ref = w->policy_refs[p - w->policies.v];
 	return p;
 }
 
@@ -90,22 +85,36 @@ struct str world_policy_ref(struct arena *a, const struct policy *p)
 #define BY_ID(T) \
 	static int T##_by_id(const void *a, const void *b) \
 	{ \
-		return str_cmp(((const struct T *)a)->id, ((const struct T *)b)->id); \
+		return str_cmp((*(const struct T *const *)a)->id, (*(const struct T *const *)b)->id); \
 	}
 BY_ID(service)
 BY_ID(policy)
 BY_ID(user)
 BY_ID(integration)
 BY_ID(channel_def)
-#define SORT(list, T) ((list).n ? qsort((list).v, (list).n, sizeof(struct T), T##_by_id) : (void)0)
 
-void world_finish(struct arena *a, struct world *w)
+static const void **sorted(struct arena *a, const void *v, size_t n, size_t size, int (*by_id)(const void *, const void *))
 {
-	SORT(w->services, service);
-	SORT(w->policies, policy);
-	SORT(w->users, user);
-	SORT(w->integrations, integration);
-	SORT(w->channels, channel_def);
+	const void **index = NEWN(a, const void *, n);
+	for (size_t i = 0; i < n; i++)
+		index[i] = (const char *)v + i * size;
+	if (n)
+		qsort(index, n, sizeof *index, by_id);
+	return index;
+}
+#define SORTED(list, T) sorted(a, w->list.v, w->list.n, sizeof(struct T), T##_by_id)
+
+void world_make_index(struct arena *a, struct world *w)
+{
+	w->index[SERVICES] = SORTED(services, service);
+	w->index[POLICIES] = SORTED(policies, policy);
+	w->index[USERS] = SORTED(users, user);
+	w->index[INTEGRATIONS] = SORTED(integrations, integration);
+	w->index[CHANNELS] = SORTED(channels, channel_def);
+}
+
+void world_make_refs(struct arena *a, struct world *w)
+{
 	w->policy_refs = NEWN(a, struct str, w->policies.n);
 	for (size_t i = 0; i < w->policies.n; i++)
 		w->policy_refs[i] = world_policy_ref(a, &w->policies.v[i]);

@@ -14,15 +14,17 @@ struct world {
 	struct user_list users;
 	struct integration_list integrations;
 	struct channel_def_list channels;
-	struct str *policy_refs;         /* for policies.v[i]: its snapshot id, ID@HASH; made by world_finish */
+	struct str *policy_refs;         /* for policies.v[i]: its snapshot id, ID@HASH; made by world_make_refs */
+	const void **index[5];           /* the lists above in the order of their ids; made by world_make_index */
 	int64_t page_life_ms;            /* retries of a page end after this; 15 min */
 	int64_t claim_ms;                /* a claim runs out after this; 30 s */
 	int64_t receipt_ms;              /* idempotency keys are remembered so long; 24 h */
 	int64_t keep_ms;                 /* resolved incidents, their timeline and pages are purged after this; 400 days */
 };
 
-/* Once, after the lists are filled in: sorts them by id and makes policy_refs. Look-ups rest on it. */
-void world_finish(struct arena *a, struct world *w);
+/* Once, after the lists are filled in: look-ups rest on it. Of two with the same id either is found. */
+void world_make_index(struct arena *a, struct world *w);
+void world_make_refs(struct arena *a, struct world *w);      /* once the policies say what they will say */
 const struct service *world_service(const struct world *w, struct str id);
 const struct user *world_user(const struct world *w, struct str id);
 const struct channel_def *world_channel(const struct world *w, struct str id);

@@ -63,7 +63,7 @@ struct field {
 	const struct entity *sub;
 	const struct names *names;
 	int64_t min, max;
-	size_t off;
+	size_t off, name_n;                      /* name_n: bytes of the name */
 	enum field_kind kind;
 	unsigned flags;
 };
@@ -100,7 +100,8 @@ struct entity { const char *name, *doc; const struct field *f; size_t nf, size; 
 
 #define FIELD_MEM(E, K, n, a, fl, lo, hi, d) MEM_##K(n, a)
 #define FIELD_ROW(E, K, n, a, fl, lo, hi, d) \
-	{ .name = #n, .doc = d, ARG_##K(a) .min = lo, .max = hi, .off = offsetof(struct E, n), .kind = K_##K, .flags = fl },
+	{ .name = #n, .name_n = sizeof #n - 1, .doc = d, ARG_##K(a) .min = lo, .max = hi, .off = offsetof(struct E, n), \
+	  .kind = K_##K, .flags = fl },
 #define ENTITY_STRUCT(E, LIST) \
 	struct E { const struct jv *unknown; LIST(FIELD_MEM, E) }; \
 	struct E##_list { struct E *v; size_t n; }; \

@@ -58,7 +58,7 @@ int desc_key_index(const struct entity *e, struct str field)
 {
 	int n = 0;
 	for (const struct field *f = e->f; f < e->f + e->nf; f++) {
-		if ((f->flags & IDX) && str_eq(str_c(f->name), field))
+		if ((f->flags & IDX) && str_eq(field_name(f), field))
 			return n;
 		n += (f->flags & IDX) != 0;
 	}

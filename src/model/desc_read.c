@@ -300,7 +300,7 @@ static const struct field *find(const struct entity *e, const struct field *gues
 	for (size_t i = 0; i < e->nf; i++, guess++) {
 		if (guess == e->f + e->nf)
 			guess = e->f;
-		if (str_eq(str_c(guess->name), key))
+		if (str_eq(field_name(guess), key))
 			return is_known(guess, v) ? guess : NULL;
 	}
 	return NULL;
@@ -311,7 +311,7 @@ static const char *nearest(const struct entity *e, struct str key, enum desc_vie
 	const char *name = NULL;
 	size_t best = 3;
 	for (const struct field *f = e->f; f < e->f + e->nf; f++) {
-		size_t d = str_distance(str_c(f->name), key);
+		size_t d = str_distance(field_name(f), key);
 		if (d < best && d < key.n && is_known(f, v) && (v == V_CONFIG || !(f->flags & RO))) {
 			best = d;
 			name = f->name;
@@ -352,7 +352,7 @@ static bool is_absent(const struct reader *r, const struct field *f, const struc
 static void check_required(const struct reader *r, const struct place *at, const struct entity *e, const struct jv *j)
 {
 	for (const struct field *f = e->f; f < e->f + e->nf; f++) {
-		struct place here = { .up = at, .name = str_c(f->name) };
+		struct place here = { .up = at, .name = field_name(f) };
 		bool is_wanted = (f->flags & REQ) && !(f->flags & RO) && is_known(f, r->view);
 		if (is_wanted && is_absent(r, f, json_get(j, here.name)))
 			wrong(r, &here, j, "is required");

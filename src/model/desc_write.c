@@ -36,11 +36,10 @@ static bool is_written(const struct field *f, const void *p, enum desc_view v)
 	return !(f->flags & VIEW) && !is_empty(f, p);
 }
 
-static void write_name(struct buf *out, char sep, const char *name)
+static void write_name(struct buf *out, char sep, const struct field *f)
 {
-	buf_char(out, sep);
-	buf_char(out, '"');
-	buf_add(out, str_c(name));
+	buf_add(out, sep == ',' ? S(",\"") : S("{\""));
+	buf_add(out, field_name(f));
 	buf_add(out, S("\":"));
 }
 
@@ -170,7 +169,7 @@ void desc_write(struct buf *out, const struct entity *e, const void *obj, enum d
 		const char *p = field_at(f, obj);
 		if (!is_written(f, p, v))
 			continue;
-		write_name(out, sep, f->name);
+		write_name(out, sep, f);
 		write_value(out, f, p, v);
 		sep = ',';
 	}

@@ -15,6 +15,11 @@ static inline const char *field_at(const struct field *f, const void *obj)
 	return (const char *)obj + f->off;
 }
 
+static inline struct str field_name(const struct field *f)
+{
+	return (struct str){ f->name, f->name_n };
+}
+
 static inline struct span span_at(const void *p)
 {
 	struct span s;

@@ -25,6 +25,8 @@ struct source_request {
 	struct str content_type;
 };
 
+enum { SOURCE_ARENA = 4 << 20 };
+
 struct source {
 	const char *name;                /* the `type` in the configuration */
 	const char *doc;
@@ -34,13 +36,20 @@ struct source {
 	/* The keys of an integration: fn(ctx, key, service) for each. `service` is empty when the integration's own service counts. */
 	void (*keys)(const void *settings, void (*fn)(void *ctx, const struct secret *key, struct str service), void *ctx);
 	struct str (*key_of)(const struct source_request *r);           /* the key in the request; empty: none */
-	/* Events into out (arena a), or EINVAL with every fault in f. integration and service are the caller's to fill in. */
+	/* Events into out (arena a), or EINVAL with every fault in f. integration and service are the caller's to fill in. A request
+	 * without a key is among the faults. Needs at most SOURCE_ARENA of the arena beyond what json_parse took. */
 	int (*decode)(struct arena *a, const struct source_request *r, struct event **ret_events, size_t *ret_n, struct faults *f);
-	void (*answer)(struct arena *a, const struct event_result *results, size_t n, struct source_answer *ret);   /* all accepted */
+	/* All accepted. r is the request that they came in: a batch of one is answered as a batch. */
+	void (*answer)(struct arena *a, const struct source_request *r, const struct event_result *results, size_t n,
+	    struct source_answer *ret);
 	void (*refuse)(struct arena *a, const struct faults *f, bool is_json, struct source_answer *ret);           /* 4xx, faults named; is_json false: not even parsed */
 	void (*unknown_key)(struct arena *a, struct source_answer *ret);
 };
 const struct source *source_find(struct str name);
 size_t source_count(void);
 const struct source *source_at(size_t i);
+
+#define SOURCE(name) extern const struct source source_##name;
+#include "sources/list.h"
+#undef SOURCE
 #endif

@@ -1,0 +1,73 @@
+/* cli.c - one line from its words to its exit code. */
+#include "cli/command.h"
+#include <errno.h>
+#include <string.h>
+
+/* Answers of the server are the largest thing here: pages of incidents with their timelines. */
+enum { CLI_ARENA_MAX = 512 << 20 };
+
+void say(const struct cli *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fputs("tocsin: ", c->o->err);
+	(void)vfprintf(c->o->err, fmt, ap);            /* no other place to complain to */
+	fputc('\n', c->o->err);
+	va_end(ap);
+}
+
+void hint(const struct cli *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fputs("hint: ", c->o->err);
+	(void)vfprintf(c->o->err, fmt, ap);            /* no other place to complain to */
+	fputc('\n', c->o->err);
+	va_end(ap);
+}
+
+static int dispatch(struct cli *c)
+{
+	if (c->wants_help) {
+		help_command(c, c->o->out, c->command);
+		return EXIT_DONE;
+	}
+	return c->command->run ? c->command->run(c) : c->o->run_main(c->o->ctx, c);
+}
+
+/* Output that did not arrive is a failure of the command: a script must not go on with half a list. */
+static int close_output(struct cli *c, int code)
+{
+	if (fflush(c->o->out) == 0 && !ferror(c->o->out))
+		return code;
+	say(c, "the output could not be written (%s)", strerror(errno));
+	return code ? code : EXIT_FAILED;
+}
+
+/* `tocsin --help`, `-h` and `--version` stand for commands. */
+static const char *stands_for(const char *word)
+{
+	static const char *const pairs[][2] = { { "--help", "help" }, { "-h", "help" }, { "--version", "version" }, { "-V", "version" } };
+	for (size_t i = 0; i < COUNT(pairs); i++)
+		if (strcmp(word, pairs[i][0]) == 0)
+			return pairs[i][1];
+	return word;
+}
+
+int cli_main(const struct cli_outside *o, int argc, const char *const *argv)
+{
+	struct cli c = { .o = o, .mem = ARENA(CLI_ARENA_MAX) };
+	if (argc < 2) {
+		help_all(&c, o->err);
+		return EXIT_USAGE;
+	}
+	const char **words = NEWN(&c.mem, const char *, (size_t)argc + 1);
+	memcpy(words, argv, (size_t)argc * sizeof *words);
+	words[1] = stands_for(argv[1]);
+	int code = parse_line(&c, argc, words);
+	if (code == EXIT_DONE)
+		code = dispatch(&c);
+	code = close_output(&c, code);
+	arena_free(&c.mem);
+	return code;
+}

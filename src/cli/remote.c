@@ -1,0 +1,249 @@
+/* remote.c - requests to the server and what their answers mean for a person and for a script. */
+#include "cli/remote.h"
+#include "cli/table.h"
+#include <string.h>
+
+enum { URL_MAX = 8 << 10, ANSWER_MAX = 64 << 20, TIMEOUT_MS = 15000, IDS_MAX_BYTES = 1 << 20 };
+
+void add_encoded(struct buf *b, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char ch = s.p[i];
+		bool is_plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || (ch && strchr("-_.~", ch));
+		if (is_plain)
+			buf_char(b, ch);
+		else
+			buf_fmt(b, "%%%02X", (unsigned)(unsigned char)ch);
+	}
+}
+
+static struct str base_url(const struct cli *c)
+{
+	struct str url = flag_text(c, "url");
+	while (url.n && url.p[url.n - 1] == '/')
+		url.n--;
+	return url;
+}
+
+/* A line end inside a header would begin another header. */
+static bool is_printable(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x21 || (unsigned char)s.p[i] > 0x7e)
+			return false;
+	return true;
+}
+
+static struct answered failed(struct cli *c, int exit, const char *cure, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static struct answered failed(struct cli *c, int exit, const char *cure, const char *fmt, ...)
+{
+	struct buf b = BUF(64 << 10);
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vfmt(&b, fmt, ap);
+	va_end(ap);
+	struct answered a = { .exit = exit, .cure = cure, .why = b.err ? S("the server said more than can be shown") : arena_str(&c->mem, buf_str(&b)) };
+	buf_free(&b);
+	return a;
+}
+
+/* What a status means. Rows are tried in order; `until` is the last status of the row. */
+static const struct meaning { int from, until, exit; const char *cure; } meanings[] = {
+	{ 200, 299, EXIT_DONE, NULL },
+	{ 401, 401, EXIT_NOT_ALLOWED, "set TOCSIN_TOKEN or --token; `tocsin token create NAME` makes one" },
+	{ 403, 403, EXIT_NOT_ALLOWED, NULL },
+	{ 404, 404, EXIT_NOT_FOUND, NULL },
+	{ 409, 412, EXIT_CONFLICT, NULL },
+	{ 429, 429, EXIT_UNREACHABLE, "try again in a moment" },
+	{ 503, 504, EXIT_UNREACHABLE, "nothing was changed as far as the server knows; try again in a moment" },
+	{ 0, 599, EXIT_FAILED, NULL },
+};
+
+static const struct meaning *meaning_of(int status)
+{
+	size_t i = 0;
+	while (i + 1 < COUNT(meanings) && (status < meanings[i].from || status > meanings[i].until))
+		i++;
+	return &meanings[i];
+}
+
+/* The sentence of a problem document: its detail, and every fault it names. */
+static struct answered explain(struct cli *c, int status, const struct jv *problem)
+{
+	const struct meaning *m = meaning_of(status);
+	struct str detail = json_text(problem, S("detail")), title = json_text(problem, S("title"));
+	struct str what = detail.n ? detail : title.n ? title : arena_fmt(&c->mem, "the server answered with status %d", status);
+	struct str faults = S("");
+	const struct jv *errors = json_get(problem, S("errors"));
+	for (const struct jv *e = errors ? errors->kid : NULL; e != NULL; e = e->next)
+		faults = arena_fmt(&c->mem, "%.*s\n  %.*s: %.*s", STR_ARG(faults), STR_ARG(json_text(e, S("pointer"))),
+		    STR_ARG(json_text(e, S("detail"))));
+	return failed(c, m->exit, m->cure, "%.*s%.*s", STR_ARG(what), STR_ARG(faults));
+}
+
+static struct answered unreachable(struct cli *c, struct str url, struct str error)
+{
+	return failed(c, EXIT_UNREACHABLE, "is the server running? tocsin serve, or set TOCSIN_URL", "cannot reach %.*s (%.*s)", STR_ARG(url),
+	    STR_ARG(error));
+}
+
+static struct answered understand(struct cli *c, struct str url, const struct wire_reply *r)
+{
+	struct str why;
+	if (r->status == 0)
+		return unreachable(c, url, r->error);
+	const struct jv *json = r->body.n ? json_parse_own(&c->mem, r->body, &why) : NULL;
+	if (r->status < 200 || r->status > 299)
+		return explain(c, r->status, json);
+	if (r->body.n && json == NULL)
+		return failed(c, EXIT_FAILED, "does TOCSIN_URL lead to a tocsin server?", "%.*s answered with something that is no JSON (%.*s)",
+		    STR_ARG(url), STR_ARG(why));
+	return (struct answered){ .json = json };
+}
+
+struct answered remote_call(struct cli *c, const char *method, struct str path, struct str body)
+{
+	struct str url = base_url(c), token = flag_text(c, "token"), headers[4] = { S("Accept: application/json"), S("X-Tocsin-Via: cli") };
+	size_t n = 2;
+	if (!is_printable(url) || !(str_starts(url, S("http://")) || str_starts(url, S("https://"))))
+		return failed(c, EXIT_USAGE, NULL, "the server's URL must begin with http:// or https://, not `%.*s`", STR_ARG(url));
+	if (!is_printable(token))
+		return failed(c, EXIT_USAGE, NULL, "the token holds characters that no token has");
+	if (token.n)
+		headers[n++] = arena_fmt(&c->mem, "Authorization: Bearer %.*s", STR_ARG(token));
+	if (body.n)
+		headers[n++] = S("Content-Type: application/json");
+	struct wire_request request = { .method = str_c(method), .url = arena_fmt(&c->mem, "%.*s%.*s", STR_ARG(url), STR_ARG(path)),
+		.headers = { headers, n }, .body = body };
+	struct client_transfer t = { .request = &request, .mem = &c->mem, .answer_max = ANSWER_MAX };
+	c->o->perform(c->o->ctx, &t, TIMEOUT_MS);
+	return understand(c, url, &t.reply);
+}
+
+/* The server's sentences may quote what senders wrote: shown without control characters. */
+int remote_complain(const struct cli *c, const struct answered *a)
+{
+	fputs("tocsin: ", c->o->err);
+	put_text(c->o->err, a->why, PUT_LINES);
+	fputc('\n', c->o->err);
+	if (a->cure)
+		hint(c, "%s", a->cure);
+	return a->exit;
+}
+
+static struct str without_hash(struct str id)
+{
+	return str_starts(id, S("#")) ? str_skip(id, 1) : id;
+}
+
+struct str incident_path(struct cli *c, struct str id, const char *verb)
+{
+	struct buf b = BUF(64 << 10);
+	buf_add(&b, S("/api/v1/incidents/"));
+	add_encoded(&b, without_hash(id));
+	buf_fmt(&b, "%s%s", *verb ? "/" : "", verb);
+	struct str path = arena_str(&c->mem, buf_str(&b));
+	buf_free(&b);
+	return path;
+}
+
+struct str note_body(struct cli *c, struct str text)
+{
+	struct buf b = BUF(1 << 20);
+	buf_add(&b, S("{\"text\":"));
+	buf_json(&b, text);
+	buf_char(&b, '}');
+	struct str body = arena_str(&c->mem, buf_str(&b));
+	buf_free(&b);
+	return body;
+}
+
+static void add_id(struct cli *c, struct str_list *list, size_t *cap, struct str id)
+{
+	if (list->n == *cap) {
+		struct str *more = NEWN(&c->mem, struct str, *cap * 2);
+		memcpy(more, list->v, list->n * sizeof *more);
+		list->v = more;
+		*cap *= 2;
+	}
+	if (id.n)
+		list->v[list->n++] = id;
+}
+
+static void add_ids_of(struct cli *c, struct str_list *list, size_t *cap, struct str text)
+{
+	for (size_t i = 0, from = 0; i <= text.n; i++)
+		if (i == text.n || strchr(" \t\r\n", text.p[i])) {
+			add_id(c, list, cap, without_hash((struct str){ text.p + from, i - from }));
+			from = i + 1;
+		}
+}
+
+int remote_ids(struct cli *c, struct str_list *ret)
+{
+	size_t cap = 16;
+	struct str text;
+	*ret = (struct str_list){ NEWN(&c->mem, struct str, cap), 0 };
+	for (size_t i = 0; i < c->args.n; i++) {
+		if (!str_eq(c->args.v[i], S("-"))) {
+			add_id(c, ret, &cap, without_hash(c->args.v[i]));
+			continue;
+		}
+		if (read_input(c, IDS_MAX_BYTES, &text))
+			return EXIT_FAILED;
+		add_ids_of(c, ret, &cap, text);
+	}
+	return EXIT_DONE;
+}
+
+/* What one id became. On a terminal a sentence, in a pipe a line of fields. */
+static void tell_done(struct cli *c, struct str id, const struct jv *incident, const char *done_word)
+{
+	const struct jv *number = json_get(incident, S("number"));
+	struct str name = number && number->t == J_INT ? arena_fmt(&c->mem, "%lld", (long long)number->i) : id;
+	struct str status = json_text(incident, S("status")), title = json_text(incident, S("title"));
+	if (c->o->is_terminal)
+		fprintf(c->o->out, "#%.*s %s  ", STR_ARG(name), done_word);
+	else
+		fprintf(c->o->out, "%.*s\t%.*s\t", STR_ARG(name), STR_ARG(status));
+	put_text(c->o->out, title, PUT_LINE);
+	fputc('\n', c->o->out);
+}
+
+static void add_result(struct buf *b, struct str id, const struct answered *a)
+{
+	buf_add(b, b->n > 1 ? S(",{\"id\":") : S("{\"id\":"));
+	buf_json(b, id);
+	buf_fmt(b, ",\"ok\":%s", a->exit ? "false,\"error\":" : "true,\"result\":");
+	if (a->exit)
+		buf_json(b, a->why);
+	else if (a->json)
+		json_write(b, a->json);
+	else
+		buf_add(b, S("null"));
+	buf_char(b, '}');
+}
+
+int remote_each(struct cli *c, id_call *call, const char *done_word)
+{
+	struct str_list ids;
+	struct buf json = BUF(ANSWER_MAX);
+	bool as_json = str_eq(flag_text(c, "output"), S("json"));
+	int worst = remote_ids(c, &ids), n_failed = 0;
+	buf_char(&json, '[');
+	for (size_t i = 0; worst != EXIT_UNREACHABLE && i < ids.n; i++) {
+		struct answered a = call(c, ids.v[i]);
+		add_result(&json, ids.v[i], &a);
+		if (a.exit) {
+			a.why = ids.n > 1 ? arena_fmt(&c->mem, "%.*s: %.*s", STR_ARG(ids.v[i]), STR_ARG(a.why)) : a.why;
+			worst = n_failed++ && worst != a.exit ? EXIT_FAILED : remote_complain(c, &a);
+		} else if (!as_json) {
+			tell_done(c, ids.v[i], a.json, done_word);
+		}
+	}
+	buf_char(&json, ']');
+	if (as_json)
+		fprintf(c->o->out, "%.*s\n", STR_ARG(buf_str(&json)));
+	buf_free(&json);
+	return worst && n_failed > 0 && (size_t)n_failed < ids.n && worst != EXIT_UNREACHABLE ? EXIT_PARTLY : worst;
+}

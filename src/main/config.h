@@ -1,0 +1,105 @@
+/* config.h - one YAML file made into everything the rooms need: the world of the core, the channels' outlets, the doors' keys, and the
+ * settings of the process. Immutable afterwards, owned by one arena, freed whole; a reload makes a new one beside it.
+ *
+ * All faults come at once, in the report; a configuration with one error is no configuration. Secrets stand in the file
+ * as references only, {env: NAME} or {file: PATH}; paths are relative to the working directory.
+ */
+#ifndef MAIN_CONFIG_H
+#define MAIN_CONFIG_H
+#include "api/api.h"
+#include "engine/engine.h"
+#include "main/report.h"
+
+/* The outside as far as loading may see it: a function for variables, one for files, so that tests need neither. */
+struct config_outside {
+	void *ctx;
+	const char *(*env)(void *ctx, const char *name);                                     /* NULL: not set */
+	int (*read)(void *ctx, struct arena *a, struct str path, size_t max, struct str *ret); /* errno; EFBIG: longer than max */
+};
+struct config_outside config_real_outside(void);      /* getenv and the file system */
+enum { CONFIG_BYTES_MAX = 1 << 20, SECRET_BYTES_MAX = 64 << 10 };
+
+/* clang-format off */
+#define CONFIG_LOG_LEVEL(X) X(CONFIG_INFO, "info") X(CONFIG_DEBUG, "debug") X(CONFIG_WARN, "warn") X(CONFIG_ERROR, "error")
+ENUM_TYPE(config_log_level, CONFIG_LOG_LEVEL);        /* the first word of each enum is the default */
+#define CONFIG_LOG_FORMAT(X) X(FORMAT_AUTO, "auto") X(FORMAT_LOGFMT, "logfmt") X(FORMAT_JSON, "json")
+ENUM_TYPE(config_log_format, CONFIG_LOG_FORMAT);
+#define CONFIG_DRIVER(X) X(DRIVER_SQLITE, "sqlite") X(DRIVER_JSON, "json") X(DRIVER_MEMORY, "memory")
+ENUM_TYPE(config_driver, CONFIG_DRIVER);
+
+#define CONFIG_LOG(X, E) \
+	X(E, ENUM, level,  config_log_level,  0, 0, 0, "Least serious line that is written.") \
+	X(E, ENUM, format, config_log_format, 0, 0, 0, "auto: logfmt on a terminal, JSON elsewhere.")
+ENTITY_STRUCT(config_log, CONFIG_LOG);
+
+#define CONFIG_SERVER(X, E) \
+	X(E, STR, listen,     ,           0, 1,  300, "ADDRESS:PORT; HOST and PORT in the environment override its parts.") \
+	X(E, STR, public_url, ,           0, 1, 2000, "Where people reach this server; the links in pages begin with it.") \
+	X(E, SUB, log,        config_log, 0, 0,    0, "The server's own log, on standard error.")
+ENTITY_STRUCT(config_server, CONFIG_SERVER);
+
+#define CONFIG_STORAGE(X, E) \
+	X(E, ENUM, driver,   config_driver, 0, 0,    0, "sqlite: one file; json: a directory; memory: forgets everything at the end.") \
+	X(E, STR,  path,     ,              0, 1, 4000, "The file or directory, from the working directory.") \
+	X(E, STR,  min_free, ,              0, 1,   32, "Below so much free space alerts are refused while pages still go out; 64MiB, 1GiB.")
+ENTITY_STRUCT(config_storage, CONFIG_STORAGE);
+
+#define CONFIG_AUTH(X, E) \
+	X(E, BOOL, required, , 0, 0, 0, "Requests from this machine need a token too. Must be true to listen beyond it.")
+ENTITY_STRUCT(config_auth, CONFIG_AUTH);
+
+#define CONFIG_DEFAULTS(X, E) \
+	X(E, STR, timezone,      , 0, 1,        64, "IANA name for people without one of their own.") \
+	X(E, DUR, level_timeout, , 0, 0, 604800000, "A level's wait for an acknowledgement unless it says otherwise; 15m.")
+ENTITY_STRUCT(config_defaults, CONFIG_DEFAULTS);
+
+/* The file itself. What a channel or a source takes depends on its type, so these two are read in a second step. */
+#define CONFIG_FILE(X, E) \
+	X(E, INT,  version,  ,                0, 0,     0, "Of this format: 1.") \
+	X(E, SUB,  server,   config_server,   0, 0,     0, "Where the server is found.") \
+	X(E, SUB,  storage,  config_storage,  0, 0,     0, "Where incidents are kept.") \
+	X(E, SUB,  auth,     config_auth,     0, 0,     0, "Who may use the API.") \
+	X(E, SUB,  defaults, config_defaults, 0, 0,     0, "For everything below that says nothing else.") \
+	X(E, ANY,  channels, ,                0, 0,     0, "Ways to reach people: id to {type, settings}.") \
+	X(E, LIST, users,    user,            0, 0, 10000, "People who can be paged.") \
+	X(E, LIST, policies, policy,          0, 0, 10000, "Who is paged, in which order.") \
+	X(E, LIST, services, service,         0, 0, 10000, "What can be in trouble.") \
+	X(E, ANY,  sources,  ,                0, 0,     0, "Doors for alerts: a list of {id, type, settings}.")
+ENTITY_STRUCT(config_file, CONFIG_FILE);
+/* clang-format on */
+
+/* world.integrations.v[i] is of type how, with these settings. */
+struct config_source { const struct source *how; void *settings; };
+
+struct config {
+	struct arena mem;
+	struct str path;                 /* how the file was named */
+	struct str host; int port;       /* after HOST and PORT */
+	struct str public_url;           /* without a slash at its end; empty: none */
+	enum log_level log_level;
+	enum config_log_format log_format;
+	enum config_driver driver;
+	struct str storage_path;         /* empty with memory */
+	int64_t min_free;                /* bytes; 0: not given, the store's own rule counts */
+	bool auth_required;
+	struct config_file file;         /* as read, defaults filled in */
+	struct world world;
+	struct outlet *outlets; size_t n_outlets;        /* outlets[i] belongs to world.channels.v[i] */
+	struct config_source *sources;                   /* sources[i] belongs to world.integrations.v[i] */
+	struct door_key *keys; size_t n_keys;            /* sorted by (source, sha) */
+};
+
+/* The configuration in the file at `path`, or NULL with at least one error in the report. The report's texts live in r->a,
+ * which must outlive it and nothing else; the configuration does not point into it. Warnings may come with either. */
+struct config *config_load(const struct config_outside *o, struct str path, struct report *r);
+void config_free(struct config *c);
+
+/* The file to read when none was named: $TOCSIN_CONFIG, ./tocsin.yaml, /etc/tocsin/tocsin.yaml; empty with a finding in r when there is none. */
+struct str config_find(const struct config_outside *o, struct report *r);
+
+/* What is in force as YAML or JSON: defaults filled in, secrets as references, never their values. */
+void config_show(const struct config *c, struct buf *b, bool as_json);
+
+/* "64MiB", "1GiB", "500000": bytes. EINVAL: not a size. */
+int bytes_read(struct str s, int64_t *ret) MUST_USE;
+#endif

@@ -1,0 +1,149 @@
+/* process.c - the part of a configuration that is about the process itself: where it listens, who may come in, where it stores.
+ *
+ * HOST and PORT in the environment override server.listen, because that is how containers say it.
+ */
+#include "main/loading.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#define DEFAULT_LISTEN S("127.0.0.1:3000")
+
+static bool host_read(struct arena *a, struct str s, struct str *ret)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	if (str_eq(s, S("localhost")))
+		s = S("127.0.0.1");
+	if (s.n == 0)
+		s = S("0.0.0.0");
+	struct str z = arena_str(a, s);
+	if (inet_pton(AF_INET, z.p, address) != 1 && inet_pton(AF_INET6, z.p, address) != 1)
+		return false;
+	*ret = z;
+	return true;
+}
+
+static bool port_read(struct str s, int *ret)
+{
+	int64_t v;
+	if (!str_int(s, &v) || v < 0 || v > 65535)
+		return false;
+	*ret = (int)v;
+	return true;
+}
+
+static bool listen_read(struct arena *a, struct str s, struct str *ret_host, int *ret_port)
+{
+	const char *colon = s.n ? memrchr(s.p, ':', s.n) : NULL;
+	if (colon == NULL)
+		return false;
+	struct str host = { s.p, (size_t)(colon - s.p) }, port = str_skip(s, host.n + 1);
+	bool is_bracketed = host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
+	if (is_bracketed)
+		host = (struct str){ host.p + 1, host.n - 2 };
+	else if (memchr(host.p, ':', host.n))
+		return false;
+	return host_read(a, host, ret_host) && port_read(port, ret_port);
+}
+
+static struct str env_of(const struct load *l, const char *name)
+{
+	return str_c(l->o->env(l->o->ctx, name));
+}
+
+static void read_listen(struct load *l)
+{
+	struct config *c = l->c;
+	struct str file = c->file.server.listen, host = env_of(l, "HOST"), port = env_of(l, "PORT");
+	if (!listen_read(&c->mem, file.n ? file : DEFAULT_LISTEN, &c->host, &c->port))
+		FAULT(l, CODE_LISTEN, S("server.listen"), "server.listen: must be ADDRESS:PORT such as 127.0.0.1:3000 or [::1]:3000, not \"%.*s\"",
+		    STR_ARG(file));
+	if (host.n && !host_read(&c->mem, host, &c->host))
+		report_add(l->r, CODE_LISTEN, (struct mark){ 0 }, "HOST must be an address such as 0.0.0.0 (the environment has HOST=%.*s)",
+		    STR_ARG(host));
+	int64_t any;
+	if (port.n && !port_read(port, &c->port))
+		report_add(l->r, CODE_LISTEN, (struct mark){ 0 }, "PORT must be %s (the environment has PORT=%.*s)",
+		    str_int(port, &any) ? "0..65535" : "an integer", STR_ARG(port));
+}
+
+static bool is_loopback(struct str host)
+{
+	return str_starts(host, S("127.")) || str_eq(host, S("::1"));
+}
+
+/* Without tokens everybody who reaches the server may do everything, so only this machine may reach it. */
+static void check_door(struct load *l)
+{
+	if (l->c->auth_required || l->c->host.n == 0 || is_loopback(l->c->host))
+		return;
+	bool is_env = env_of(l, "HOST").n > 0;
+	report_add(l->r, CODE_OPEN_DOOR, is_env ? (struct mark){ 0 } : mark_value(l, S("server.listen")),
+	    "listening on %.*s%s lets other machines in, and auth.required is not true", STR_ARG(l->c->host),
+	    is_env ? " (HOST in the environment)" : "");
+}
+
+int bytes_read(struct str s, int64_t *ret)
+{
+	static const struct { struct str end; int shift; } unit[] = {
+		{ { "KiB", 3 }, 10 }, { { "MiB", 3 }, 20 }, { { "GiB", 3 }, 30 }, { { "TiB", 3 }, 40 }, { { "", 0 }, 0 },
+	};
+	for (size_t i = 0; i < COUNT(unit); i++) {
+		struct str end = unit[i].end, number = s;
+		int64_t v;
+		if (s.n < end.n || !str_eq(str_skip(s, s.n - end.n), end))
+			continue;
+		number.n -= end.n;
+		if (!str_int(number, &v) || v < 0 || v > INT64_MAX >> unit[i].shift || number.p[0] == '+')
+			return EINVAL;
+		*ret = v * (INT64_C(1) << unit[i].shift);
+		return 0;
+	}
+	return EINVAL;
+}
+
+static void read_storage(struct load *l)
+{
+	const struct config_storage *s = &l->c->file.storage;
+	bool is_memory = s->driver == DRIVER_MEMORY;
+	l->c->driver = s->driver;
+	l->c->storage_path = s->path;
+	if (!is_memory && s->path.n == 0)
+		FAULT(l, CODE_STORAGE, S("storage"), "storage.path: is required with driver %.*s: %s",
+		    STR_ARG(enum_word(&config_driver_names, (int)s->driver)), s->driver == DRIVER_JSON ? "a directory" : "a file");
+	if (is_memory && s->path.n)
+		FAULT(l, CODE_STORAGE, S("storage.path"), "storage.path: driver memory keeps nothing; remove the path or choose sqlite");
+	if (s->min_free.n && bytes_read(s->min_free, &l->c->min_free))
+		FAULT(l, CODE_STORAGE, S("storage.min_free"), "storage.min_free: must be a size such as 64MiB, not \"%.*s\"", STR_ARG(s->min_free));
+}
+
+static void read_url(struct load *l)
+{
+	struct str url = l->c->file.server.public_url, rest = url;
+	bool is_http = str_starts(url, S("http://")) || str_starts(url, S("https://"));
+	while (rest.n && rest.p[rest.n - 1] == '/')
+		rest.n--;
+	if (url.n && (!is_http || rest.n < S("http://a").n))
+		FAULT(l, CODE_URL, S("server.public_url"), "server.public_url: must begin with http:// or https:// and name a host, not \"%.*s\"",
+		    STR_ARG(url));
+	l->c->public_url = rest;
+}
+
+void process_read(struct load *l)
+{
+	struct config *c = l->c;
+	static const enum log_level levels[] = { [CONFIG_DEBUG] = LOG_DEBUG, [CONFIG_INFO] = LOG_INFO, [CONFIG_WARN] = LOG_WARN,
+		[CONFIG_ERROR] = LOG_ERROR };
+	bool is_whole;
+	c->log_level = levels[c->file.server.log.level];
+	c->log_format = c->file.server.log.format;
+	c->auth_required = c->file.auth.required;
+	const struct ynode *version = yaml_at(l->root, S("version"), &is_whole);
+	if (is_whole && version->jv.t != J_NULL && c->file.version != 1)
+		FAULT(l, CODE_VERSION, S("version"), "version: this program reads version 1 of the format");
+	c->file.version = 1;
+	read_listen(l);
+	read_url(l);
+	read_storage(l);
+	check_door(l);
+}

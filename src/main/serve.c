@@ -1,0 +1,443 @@
+/* serve.c - the server: wires the rooms together, runs the loop, and ends in order.
+ *
+ *	loop thread     HTTP in, routes, reads; finishes what the writer answered      (this file)
+ *	writer thread   the engine: decides, commits, claims                           (writer.c)
+ *	sender thread   pages out                                                      (sender.c)
+ *
+ * SIGTERM and SIGINT drain: no new connections, no new claims, what is in hand is finished within ten seconds; a second one ends at once.
+ * SIGHUP reads the configuration again: a bad one is refused whole and the old one stays. An error of the store that makes further
+ * writing unsafe ends the process with 70, so that whoever supervises it starts it afresh and recovery runs.
+ */
+#include "main/serve.h"
+#include "api/api.h"
+#include "io/clock.h"
+#include "io/http_server.h"
+#include "io/log.h"
+#include "io/random.h"
+#include "io/signals.h"
+#include "main/config.h"
+#include "main/sender.h"
+#include "main/writer.h"
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000 };
+
+/* A configuration and what the rooms are given of it. */
+struct live {
+	struct live *next;
+	struct config *config;
+	struct setup setup;
+	struct api_setup api;
+};
+
+/* How many pages of each channel are under way; the writer thread's own. */
+struct lane { struct str channel; size_t out; };
+struct lanes { struct lane v[64]; size_t n; };
+
+struct server {
+	struct log log;
+	struct config_outside outside;
+	struct str config_path;
+	struct live *live;               /* the configuration in force */
+	struct live *retired;            /* replaced, but requests under way may still point into it */
+	struct store *store;
+	struct writer *writer;
+	struct sender *sender;
+	struct api *api;
+	struct http_server *http;
+	struct lanes lanes;
+	char replica[64];
+
+	pthread_mutex_t lock;            /* guards done: from the writer to the loop */
+	struct exchange **done;
+	size_t n_done, done_cap;
+
+	int64_t probed_ms;               /* the loop thread's own */
+	enum store_rc probe_rc;
+	bool reload_failed;
+};
+
+static int64_t on_mono(void *ctx) { (void)ctx; return clock_mono_ms(); }
+static int64_t on_wall(void *ctx) { (void)ctx; return clock_wall_ms(); }
+static int64_t on_boot(void *ctx) { (void)ctx; return clock_boot_ms(); }
+static void on_random(void *ctx, void *out, size_t n) { (void)ctx; random_bytes(out, n); }
+static bool on_post(void *ctx, struct job *j) { return writer_post(((struct server *)ctx)->writer, j); }
+static const struct metrics *on_metrics(void *ctx) { return writer_metrics(((struct server *)ctx)->writer); }
+static void on_engine_log(void *ctx, enum log_level level, struct str incident, const char *text)
+{
+	log_write(&((struct server *)ctx)->log, (int)level, incident, text);
+}
+static void on_api_log(void *ctx, enum log_level level, const char *text)
+{
+	log_write(&((struct server *)ctx)->log, (int)level, S(""), text);
+}
+
+PRINTF_LIKE(3, 4) static void say(struct server *s, enum log_level level, const char *fmt, ...)
+{
+	struct buf b = BUF(8192);
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vfmt(&b, fmt, ap);
+	va_end(ap);
+	log_write(&s->log, (int)level, S(""), b.p ? b.p : "a message too long to log");
+	buf_free(&b);
+}
+
+/* The writer thread's view of the sender: a few pages at a time a channel, so that a slow one holds up nobody else. */
+static struct lane *lane_of(struct server *s, struct str channel)
+{
+	for (size_t i = 0; i < s->lanes.n; i++)
+		if (str_eq(s->lanes.v[i].channel, channel))
+			return &s->lanes.v[i];
+	if (s->lanes.n == COUNT(s->lanes.v))
+		return NULL;
+	char *name = xstrndup(channel);          /* outlives every configuration */
+	s->lanes.v[s->lanes.n] = (struct lane){ str_c(name), 0 };
+	return &s->lanes.v[s->lanes.n++];
+}
+
+static size_t on_room(void *ctx, struct str channel)
+{
+	const struct lane *l = lane_of(ctx, channel);
+	return l ? SENDS_PER_CHANNEL - l->out : SENDS_PER_CHANNEL;
+}
+
+static void on_send(void *ctx, struct delivery *d)
+{
+	struct server *s = ctx;
+	struct lane *l = lane_of(s, d->channel);
+	if (l)
+		l->out++;
+	sender_send(s->sender, d);
+}
+
+static void on_ended(void *ctx, struct delivery *d)
+{
+	writer_sent(((struct server *)ctx)->writer, d);
+}
+
+static void on_back(void *ctx, const struct delivery *d)
+{
+	struct lane *l = lane_of(ctx, d->channel);
+	if (l) {
+		assert(l->out > 0);
+		l->out--;
+	}
+}
+
+static void on_answered(void *ctx, struct exchange *const *done, size_t n)
+{
+	struct server *s = ctx;
+	pthread_mutex_lock(&s->lock);
+	if (s->n_done + n > s->done_cap) {
+		s->done_cap = (s->n_done + n) * 2;
+		s->done = xrealloc(s->done, s->done_cap * sizeof *s->done);
+	}
+	memcpy(s->done + s->n_done, done, n * sizeof *done);
+	s->n_done += n;
+	pthread_mutex_unlock(&s->lock);
+	http_server_wake(s->http);
+}
+
+static void on_fenced(void *ctx)
+{
+	struct server *s = ctx;
+	say(s, LOG_ERROR, "the store must not be written any more after an error of the disk; ending, so that a restart recovers from what is on it");
+	_exit(EXIT_FENCED);
+}
+
+static enum store_rc on_health(void *ctx, const char **ret_why)
+{
+	struct server *s = ctx;
+	enum store_rc rc = writer_health(s->writer);
+	int64_t now = clock_mono_ms(), us;
+	if (rc == STORE_OK && now - s->probed_ms >= PROBE_EVERY_MS) {
+		s->probe_rc = store_probe(s->store, &us);
+		s->probed_ms = now;
+	}
+	rc = rc == STORE_OK ? s->probe_rc : rc;
+	*ret_why = rc == STORE_FULL ? "the disk is full: alerts are refused, pages still go out" : store_rc_name(rc);
+	return rc;
+}
+
+static void on_extra_metrics(void *ctx, struct buf *b, bool is_openmetrics)
+{
+	struct server *s = ctx;
+	(void)is_openmetrics;
+	buf_fmt(b, "# HELP tocsin_build_info Which tocsin this is.\n# TYPE tocsin_build_info gauge\ntocsin_build_info{version=\"%s\"} 1\n",
+	    TOCSIN_VERSION);
+	buf_fmt(b, "# HELP tocsin_config_last_reload_successful Whether the configuration file was accepted when last read.\n"
+	    "# TYPE tocsin_config_last_reload_successful gauge\ntocsin_config_last_reload_successful %d\n", !s->reload_failed);
+	buf_fmt(b, "# HELP tocsin_http_requests_in_flight Requests not answered yet.\n# TYPE tocsin_http_requests_in_flight gauge\n"
+	    "tocsin_http_requests_in_flight %zu\n", http_server_in_flight(s->http));
+	buf_fmt(b, "# HELP tocsin_engine_queue_length Commands waiting for the engine.\n# TYPE tocsin_engine_queue_length gauge\n"
+	    "tocsin_engine_queue_length %zu\n", writer_waiting(s->writer));
+}
+
+static struct live *live_new(struct server *s, struct config *c)
+{
+	struct live *l = xmalloc(sizeof *l);
+	*l = (struct live){ .config = c };
+	l->setup = (struct setup){ &c->world, c->outlets, c->n_outlets, c->public_url, str_c(s->replica) };
+	l->api = (struct api_setup){ .world = &c->world, .keys = c->keys, .n_keys = c->n_keys, .public_url = c->public_url,
+		.auth_required = c->auth_required, .version = TOCSIN_VERSION };
+	return l;
+}
+
+static void live_free(struct live *l)
+{
+	for (struct live *next; l != NULL; l = next) {
+		next = l->next;
+		config_free(l->config);
+		free(l);
+	}
+}
+
+/* The configuration in the file, or NULL with everything that is wrong on standard error. */
+static struct config *read_config(struct server *s)
+{
+	struct arena a = ARENA(16 << 20);
+	struct report r = { .a = &a };
+	struct config *c = NULL;
+	struct str path = s->config_path.n ? s->config_path : config_find(&s->outside, &r);
+	if (path.n) {
+		c = config_load(&s->outside, path, &r);
+		s->config_path = s->config_path.n ? s->config_path : str_c(xstrndup(path));
+	}
+	struct buf text = BUF(1 << 20);
+	report_write(&r, &text, REPORT_TEXT);
+	fwrite(buf_str(&text).p, 1, text.n, stderr);
+	buf_free(&text);
+	arena_free(&a);
+	return c;
+}
+
+static void on_request(void *ctx, struct http_request *r)
+{
+	api_handle(ctx, r);
+}
+
+static bool open_store(struct server *s, const struct config *c)
+{
+	struct store_kind_def defs[KINDS];
+	struct buf why = BUF(4096);
+	for (size_t i = 0; i < KINDS; i++)
+		defs[i] = (struct store_kind_def){ kinds[i].entity->name, kinds[i].is_append_only };
+	struct store_options o = { .path = c->storage_path, .kinds = defs, .n_kinds = KINDS,
+		.clock = { NULL, on_boot, on_wall }, .min_free_bytes = c->min_free };
+	struct str driver = enum_word(&config_driver_names, (int)c->driver);
+	enum store_rc rc = store_open(driver, &o, &s->store, &why);
+	if (rc != STORE_OK)
+		say(s, LOG_ERROR, "cannot open the store: %s", why.p ? why.p : store_rc_name(rc));
+	buf_free(&why);
+	return rc == STORE_OK;
+}
+
+static bool is_loopback(struct str host)
+{
+	return str_eq(host, S("localhost")) || str_eq(host, S("::1")) || str_starts(host, S("127."));
+}
+
+static bool may_listen(struct server *s, const struct config *c)
+{
+	if (is_loopback(c->host) || c->auth_required)
+		return true;
+	say(s, LOG_ERROR, "refusing to listen on %.*s without authentication: set auth.required: true in the configuration and make a token with "
+	    "`tocsin token create --config FILE`, or listen on 127.0.0.1", STR_ARG(c->host));
+	return false;
+}
+
+static bool open_http(struct server *s, const struct config *c)
+{
+	struct buf why = BUF(1024);
+	struct http_server_options o = http_server_defaults();
+	struct http_handler h = { s->api, on_request, api_refuse };
+	o.host = c->host;
+	o.port = c->port;
+	int err = http_server_new(&o, &h, &s->http, &why);
+	if (err)
+		say(s, LOG_ERROR, "cannot listen on %.*s:%d: %s", STR_ARG(c->host), c->port, why.p ? why.p : strerror(err));
+	buf_free(&why);
+	return err == 0;
+}
+
+static bool open_rooms(struct server *s)
+{
+	struct buf why = BUF(1024);
+	struct sender_env sender = { s, on_ended };
+	struct writer_env writer = { .ctx = s, .engine = { .store = s->store, .mono_ms = on_mono, .random = on_random, .send = on_send,
+		.log = on_engine_log, .send_room = on_room }, .came_back = on_back, .answered = on_answered, .fenced = on_fenced };
+	struct api_env api = { .ctx = s, .store = s->store, .wall_ms = on_wall, .mono_ms = on_mono, .random = on_random, .post = on_post,
+		.extra_metrics = on_extra_metrics, .metrics = on_metrics, .health = on_health, .log = on_api_log };
+	s->sender = sender_new(&sender);
+	s->writer = writer_new(&writer, &s->live->setup);
+	s->api = api_new(&api, &s->live->api);
+	bool ok = open_http(s, s->live->config) && sender_start(s->sender, &why) && writer_start(s->writer, &why) == STORE_OK;
+	if (why.n)
+		say(s, LOG_ERROR, "%s", why.p);
+	buf_free(&why);
+	return ok;
+}
+
+static void finish_answered(struct server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	struct exchange **done = s->done;
+	size_t n = s->n_done;
+	s->done = NULL;
+	s->n_done = s->done_cap = 0;
+	pthread_mutex_unlock(&s->lock);
+	for (size_t i = 0; i < n; i++)
+		api_finish(done[i]);
+	free(done);
+}
+
+/* Requests under way may point into a replaced configuration: it goes when there are none. */
+static void free_retired(struct server *s)
+{
+	if (s->retired && http_server_in_flight(s->http) == 0 && writer_waiting(s->writer) == 0) {
+		live_free(s->retired);
+		s->retired = NULL;
+	}
+}
+
+static void reload(struct server *s)
+{
+	struct config *c = read_config(s);
+	s->reload_failed = true;
+	if (c == NULL || !may_listen(s, c)) {
+		say(s, LOG_ERROR, "the configuration was not reloaded: the old one stays in force");
+		config_free(c);
+		return;
+	}
+	struct live *l = live_new(s, c);
+	enum store_rc rc = writer_configure(s->writer, &l->setup);
+	if (rc != STORE_OK) {
+		say(s, LOG_ERROR, "the configuration was not reloaded, the store does not take its policies (%s): the old one stays in force",
+		    store_rc_name(rc));
+		live_free(l);
+		return;
+	}
+	api_configure(s->api, &l->api);
+	s->live->next = s->retired;
+	s->retired = s->live;
+	s->live = l;
+	s->reload_failed = false;
+	say(s, LOG_INFO, "configuration reloaded from %.*s", STR_ARG(s->config_path));
+}
+
+static void step(struct server *s)
+{
+	http_server_step(s->http, TICK_MS);
+	finish_answered(s);
+	free_retired(s);
+}
+
+/* Until a signal ends it. */
+static void serve(struct server *s, int signals)
+{
+	for (;;) {
+		int sig = signals_next(signals, 0);
+		if (sig == SIGHUP)
+			reload(s);
+		else if (sig == SIGTERM || sig == SIGINT)
+			return;
+		else
+			step(s);
+	}
+}
+
+static void drain(struct server *s, int signals)
+{
+	int64_t until = clock_mono_ms() + DRAIN_MS;
+	say(s, LOG_INFO, "ending: finishing what is in hand");
+	http_server_drain(s->http);
+	while (clock_mono_ms() < until) {
+		bool is_idle = writer_drain(s->writer);
+		if (is_idle && http_server_in_flight(s->http) == 0)
+			break;
+		int sig = signals_next(signals, 0);
+		if (sig == SIGTERM || sig == SIGINT)
+			break;
+		step(s);
+	}
+}
+
+static void close_all(struct server *s)
+{
+	writer_stop(s->writer);
+	sender_stop(s->sender);
+	if (s->http)
+		http_server_free(s->http);
+	writer_free(s->writer);
+	sender_free(s->sender);
+	api_free(s->api);
+	store_close(s->store);
+	live_free(s->live);
+	live_free(s->retired);
+	for (size_t i = 0; i < s->lanes.n; i++)
+		free((void *)(uintptr_t)s->lanes.v[i].channel.p);
+	free(s->done);
+	pthread_mutex_destroy(&s->lock);
+}
+
+static void announce(struct server *s)
+{
+	const struct config *c = s->live->config;
+	bool is_v6 = memchr(c->host.p, ':', c->host.n) != NULL;
+	struct store_info info;
+	store_info(s->store, &info);
+	if (info.durability == STORE_D_NONE)
+		say(s, LOG_WARN, "the memory store forgets everything when the process ends");
+	say(s, LOG_INFO, "tocsin %s, store %s %.*s, configuration %.*s", TOCSIN_VERSION, info.backend, STR_ARG(c->storage_path), STR_ARG(s->config_path));
+	fprintf(stderr, "listening on http://%s%.*s%s:%d\n", is_v6 ? "[" : "", STR_ARG(c->host), is_v6 ? "]" : "", http_server_port(s->http));
+}
+
+static void name_replica(struct server *s)
+{
+	char host[40] = "localhost";
+	(void)gethostname(host, sizeof host - 1);        /* a name for people; localhost will do */
+	(void)snprintf(s->replica, sizeof s->replica, "%s-%ld", host, (long)getpid());
+}
+
+/* From a configuration in force to the end. */
+static int run(struct server *s, int signals)
+{
+	if (!open_store(s, s->live->config) || !open_rooms(s))
+		return EXIT_STORE;
+	announce(s);
+	serve(s, signals);
+	drain(s, signals);
+	return 0;
+}
+
+int serve_main(const char *config_path, bool check_only)
+{
+	struct server whole = { .outside = config_real_outside(), .config_path = str_c(config_path) }, *s = &whole;
+	log_init(&s->log, STDERR_FILENO, LOG_INFO, LOG_AUTO);
+	int signals = signals_open(), code = 0;
+	if (signals < 0) {
+		say(s, LOG_ERROR, "signals cannot be caught: %s", strerror(errno));
+		return EXIT_STORE;
+	}
+	pthread_mutex_init(&s->lock, NULL);
+	name_replica(s);
+	struct config *c = read_config(s);
+	if (c == NULL || !may_listen(s, c)) {
+		config_free(c);
+		return EXIT_CONFIG;
+	}
+	s->live = live_new(s, c);
+	log_init(&s->log, STDERR_FILENO, (int)c->log_level, (enum log_format)c->log_format);
+	if (!check_only)
+		code = run(s, signals);
+	close_all(s);
+	return code;
+}

@@ -1,0 +1,266 @@
+/* writer.c - see writer.h. */
+#include "main/writer.h"
+#include "io/clock.h"
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct jobs { struct job **v; size_t n, cap; };
+struct deliveries { struct delivery **v; size_t n, cap; };
+struct exchanges { struct exchange **v; size_t n, cap; };
+
+struct writer {
+	struct writer_env env;
+	struct engine *engine;
+	pthread_t thread;
+	bool is_started;
+	struct exchanges done;           /* of this round; the writer thread's own */
+	_Atomic int health;
+
+	pthread_mutex_t lock;            /* guards all below */
+	pthread_cond_t wake, changed;    /* wake: there is work; changed: the writer has looked at setup or drain */
+	struct jobs jobs;
+	struct deliveries sent;
+	const struct setup *setup;       /* to put in force; NULL: none */
+	enum store_rc setup_rc;
+	bool wants_drain, is_drain_asked, is_drained, wants_stop;
+};
+
+#define PUSH(list, item) do { \
+	if ((list)->n == (list)->cap) { \
+		(list)->cap = (list)->cap ? (list)->cap * 2 : 64; \
+		(list)->v = xrealloc((list)->v, (list)->cap * sizeof *(list)->v); \
+	} \
+	(list)->v[(list)->n++] = (item); \
+} while (0)
+
+static void on_reply(void *ctx, struct job *j, const struct answer *a)
+{
+	struct writer *w = ctx;
+	struct exchange *x = api_replied(j, a);
+	if (x)
+		PUSH(&w->done, x);
+}
+
+/* The engine speaks to one world; what is not the writer's own goes on to whom it belongs. */
+static int64_t on_mono(void *ctx) { return ((struct writer *)ctx)->env.engine.mono_ms(((struct writer *)ctx)->env.ctx); }
+static void on_random(void *ctx, void *out, size_t n) { ((struct writer *)ctx)->env.engine.random(((struct writer *)ctx)->env.ctx, out, n); }
+static void on_send(void *ctx, struct delivery *d) { ((struct writer *)ctx)->env.engine.send(((struct writer *)ctx)->env.ctx, d); }
+static size_t on_room(void *ctx, struct str channel)
+{
+	return ((struct writer *)ctx)->env.engine.send_room(((struct writer *)ctx)->env.ctx, channel);
+}
+static void on_log(void *ctx, enum log_level level, struct str incident, const char *text)
+{
+	((struct writer *)ctx)->env.engine.log(((struct writer *)ctx)->env.ctx, level, incident, text);
+}
+
+struct writer *writer_new(const struct writer_env *env, const struct setup *setup)
+{
+	struct writer *w = xmalloc(sizeof *w);
+	pthread_condattr_t attr;
+	memset(w, 0, sizeof *w);
+	w->env = *env;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &attr);
+	pthread_cond_init(&w->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	struct env mine = { .ctx = w, .store = env->engine.store, .mono_ms = on_mono, .random = on_random, .reply = on_reply,
+		.send = on_send, .log = on_log, .send_room = on_room };
+	w->engine = engine_new(&mine, setup);
+	w->setup = setup;
+	return w;
+}
+
+/* What one round works on, taken whole. */
+struct round { struct jobs jobs; struct deliveries sent; };
+
+static bool has_work(const struct writer *w)
+{
+	return w->jobs.n > 0 || w->sent.n > 0 || w->setup != NULL || w->wants_stop || w->is_drain_asked;
+}
+
+static void wait_for_work(struct writer *w, int64_t until_ms)
+{
+	struct timespec at = { until_ms / 1000, until_ms % 1000 * 1000000 };
+	while (!has_work(w))
+		if (pthread_cond_timedwait(&w->wake, &w->lock, &at) != 0)
+			return;
+}
+
+static void take(struct writer *w, struct round *r)
+{
+	struct round had = *r;
+	r->jobs = w->jobs;
+	r->sent = w->sent;
+	w->jobs = had.jobs;
+	w->sent = had.sent;
+	w->jobs.n = w->sent.n = 0;
+}
+
+/* With the lock held. */
+static void look_at_setup(struct writer *w)
+{
+	if (w->setup == NULL)
+		return;
+	w->setup_rc = engine_configure(w->engine, w->setup);
+	w->setup = NULL;
+	pthread_cond_broadcast(&w->changed);
+}
+
+static void look_at_drain(struct writer *w)
+{
+	if (!w->wants_drain)
+		return;
+	w->is_drain_asked = false;
+	w->is_drained = engine_drain(w->engine) && w->jobs.n == 0 && w->sent.n == 0;
+	pthread_cond_broadcast(&w->changed);
+}
+
+static void hand_over(struct writer *w)
+{
+	enum store_rc health = engine_health(w->engine);
+	w->health = (int)health;
+	if (w->done.n)
+		w->env.answered(w->env.ctx, w->done.v, w->done.n);
+	w->done.n = 0;
+	if (health == STORE_FENCED)
+		w->env.fenced(w->env.ctx);
+}
+
+static void *run(void *arg)
+{
+	struct writer *w = arg;
+	struct round r = { .jobs = { 0 } };
+	int64_t until_ms = 0;
+	for (;;) {
+		pthread_mutex_lock(&w->lock);
+		wait_for_work(w, until_ms);
+		bool is_over = w->wants_stop;
+		look_at_setup(w);
+		take(w, &r);
+		pthread_mutex_unlock(&w->lock);
+		if (is_over)
+			break;
+		for (size_t i = 0; i < r.sent.n; i++)
+			w->env.came_back(w->env.ctx, r.sent.v[i]);
+		until_ms = engine_step(w->engine, r.jobs.v, r.jobs.n, r.sent.v, r.sent.n);
+		hand_over(w);
+		pthread_mutex_lock(&w->lock);
+		look_at_drain(w);
+		pthread_mutex_unlock(&w->lock);
+	}
+	free(r.jobs.v);
+	free(r.sent.v);
+	return NULL;
+}
+
+enum store_rc writer_start(struct writer *w, struct buf *why)
+{
+	enum store_rc rc = engine_configure(w->engine, w->setup);
+	w->setup = NULL;
+	if (rc != STORE_OK) {
+		buf_fmt(why, "the store does not take the policies: %s", store_rc_name(rc));
+		return rc;
+	}
+	int err = pthread_create(&w->thread, NULL, run, w);
+	if (err) {
+		buf_fmt(why, "no thread for the engine: %s", strerror(err));
+		return STORE_DOWN;
+	}
+	w->is_started = true;
+	return STORE_OK;
+}
+
+bool writer_post(struct writer *w, struct job *j)
+{
+	assert(j->owner != NULL);
+	pthread_mutex_lock(&w->lock);
+	bool has_room = w->jobs.n < WRITER_JOBS_MAX && !w->wants_stop;
+	if (has_room)
+		PUSH(&w->jobs, j);
+	bool is_first = w->jobs.n == 1;
+	pthread_mutex_unlock(&w->lock);
+	if (has_room && is_first)
+		pthread_cond_signal(&w->wake);
+	return has_room;
+}
+
+void writer_sent(struct writer *w, struct delivery *d)
+{
+	pthread_mutex_lock(&w->lock);
+	PUSH(&w->sent, d);
+	pthread_mutex_unlock(&w->lock);
+	pthread_cond_signal(&w->wake);
+}
+
+enum store_rc writer_configure(struct writer *w, const struct setup *setup)
+{
+	pthread_mutex_lock(&w->lock);
+	w->setup = setup;
+	pthread_cond_signal(&w->wake);
+	while (w->setup != NULL)
+		pthread_cond_wait(&w->changed, &w->lock);
+	enum store_rc rc = w->setup_rc;
+	pthread_mutex_unlock(&w->lock);
+	return rc;
+}
+
+bool writer_drain(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->wants_drain = w->is_drain_asked = true;
+	bool is_drained = w->is_drained;
+	pthread_mutex_unlock(&w->lock);
+	pthread_cond_signal(&w->wake);
+	return is_drained;
+}
+
+void writer_stop(struct writer *w)
+{
+	if (!w->is_started)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->wants_stop = true;
+	pthread_mutex_unlock(&w->lock);
+	pthread_cond_signal(&w->wake);
+	pthread_join(w->thread, NULL);
+	w->is_started = false;
+}
+
+void writer_free(struct writer *w)
+{
+	if (w == NULL)
+		return;
+	writer_stop(w);
+	engine_free(w->engine);
+	free(w->jobs.v);
+	free(w->sent.v);
+	free(w->done.v);
+	pthread_mutex_destroy(&w->lock);
+	pthread_cond_destroy(&w->wake);
+	pthread_cond_destroy(&w->changed);
+	free(w);
+}
+
+const struct metrics *writer_metrics(const struct writer *w)
+{
+	return engine_metrics(w->engine);
+}
+
+enum store_rc writer_health(const struct writer *w)
+{
+	return (enum store_rc)w->health;
+}
+
+size_t writer_waiting(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	size_t n = w->jobs.n;
+	pthread_mutex_unlock(&w->lock);
+	return n;
+}
