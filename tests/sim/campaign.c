@@ -16,9 +16,9 @@ enum { JOBS_MAX = 8, FAILURES_SHOWN = 8, TWICE_EVERY = 20 };
 struct work { int64_t n; void (*make)(const struct work *w, int64_t i, struct options *o); const struct campaign *c; const struct sweep_case *cases; };
 struct child { pid_t pid; int ask, answer; int64_t now; };
 struct tally {
-	struct verdict sum;                      /* counts of all runs together */
+	struct finding sum;                      /* counts of all runs together */
 	int64_t runs, bad;
-	struct verdict shown[FAILURES_SHOWN];
+	struct finding shown[FAILURES_SHOWN];
 	int64_t shown_at[FAILURES_SHOWN];
 	double began;
 };
@@ -47,15 +47,15 @@ static bool write_all(int fd, const void *p, size_t n)
 	return write(fd, p, n) == (ssize_t)n;            /* small enough for a pipe to take at once */
 }
 
-static struct verdict run_checked(const struct work *w, int64_t i)
+static struct finding run_checked(const struct work *w, int64_t i)
 {
 	struct options o;
 	w->make(w, i, &o);
 	o.is_hashed = i % TWICE_EVERY == 0;
-	struct verdict v = run(&o, NULL, NULL);
+	struct finding v = run(&o, NULL, NULL);
 	if (!o.is_hashed || v.is_bad)
 		return v;
-	struct verdict again = run(&o, NULL, NULL);
+	struct finding again = run(&o, NULL, NULL);
 	v.exercised[I26]++;
 	if (again.hash != v.hash) {
 		v.is_bad = true;
@@ -69,7 +69,7 @@ static void child_main(const struct work *w, int ask, int answer)
 {
 	int64_t i;
 	while (read_all(ask, &i, sizeof i)) {
-		struct verdict v = run_checked(w, i);
+		struct finding v = run_checked(w, i);
 		if (!write_all(answer, &v, sizeof v))
 			break;
 	}
@@ -102,7 +102,7 @@ static void child_stop(struct child *c)
 	(void)waitpid(c->pid, &status, 0);               /* its end has been noticed by its silence */
 }
 
-static void add(struct tally *t, int64_t i, const struct verdict *v)
+static void add(struct tally *t, int64_t i, const struct finding *v)
 {
 	for (int k = 0; k < INVARIANT_COUNT; k++)
 		t->sum.exercised[k] += v->exercised[k];
@@ -135,12 +135,12 @@ static void progress(const struct tally *t, int64_t n)
 /* The answer of one child; when it died instead, that is the answer, and another takes its place. */
 static void gather(struct child *c, const struct work *w, struct tally *t)
 {
-	struct verdict v = { .is_bad = true, .broken = I0, .seed = 0 };
+	struct finding v = { .is_bad = true, .broken = I0, .seed = 0 };
 	int64_t i = c->now;
 	if (!read_all(c->answer, &v, sizeof v)) {
 		struct options o;
 		w->make(w, i, &o);
-		v = (struct verdict){ .is_bad = true, .broken = I0, .seed = o.seed, .text = "the process died: an assertion, or worse" };
+		v = (struct finding){ .is_bad = true, .broken = I0, .seed = o.seed, .text = "the process died: an assertion, or worse" };
 		child_stop(c);
 		if (!child_start(c, w))
 			exit(70);
@@ -193,7 +193,7 @@ static void do_all(const struct work *w, struct tally *t)
 		child_stop(&child[k]);
 }
 
-void verdict_print(const struct verdict *v)
+void verdict_print(const struct finding *v)
 {
 	if (v->is_bad)
 		printf("BROKEN %s (%s) at seed %llu: %s\n", invariants[v->broken].name, invariants[v->broken].doc, (unsigned long long)v->seed, v->text);
@@ -277,7 +277,7 @@ static struct sweep_case *cases_of(const struct campaign *c, int64_t *ret_n)
 			struct options o;
 			options_small(&o, c->from + (uint64_t)k);
 			o.once = (enum fault_class)f;
-			struct verdict calm = run(&o, NULL, NULL);     /* counts the places */
+			struct finding calm = run(&o, NULL, NULL);     /* counts the places */
 			if (n + calm.places + 1 > cap) {
 				cap = 2 * (n + calm.places + 1);
 				v = xrealloc(v, (size_t)cap * sizeof *v);

@@ -14,7 +14,7 @@ static void end_of_incident(struct checks *c, const struct change *ch)
 	for (int64_t k = 0; k < f->entries && !c->s->o.habit[H_PURGE]; k++) {
 		char id[64];
 		struct change entry;
-		snprintf(id, sizeof id, "%.*s/%06lld", STR_ARG(f->id), (long long)k);
+		write_text(id, sizeof id, "%.*s/%06lld", STR_ARG(f->id), (long long)k);
 		if (!memory_peek(c->s->memory, KIND_entry, str_c(id), &entry))
 			broken(c->s, I16, "entry %s is counted and not there", id);
 	}

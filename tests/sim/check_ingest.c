@@ -62,9 +62,9 @@ static struct ledger *ledger_of(struct checks *c, struct str integration, struct
 	int i = plan_service_index(service);
 	bool is_grouped = i >= 0 && c->s->configs[0]->plan.service[i].is_grouped, has_key = key.n > 0 && key.p[0] == 'k';
 	if (is_grouped)
-		snprintf(name, sizeof name, "%.*s", STR_ARG(service));
+		write_text(name, sizeof name, "%.*s", STR_ARG(service));
 	else
-		snprintf(name, sizeof name, "%.*s %.*s %.*s", STR_ARG(integration), STR_ARG(service), has_key ? (int)key.n : 0, has_key ? key.p : "");
+		write_text(name, sizeof name, "%.*s %.*s %.*s", STR_ARG(integration), STR_ARG(service), has_key ? (int)key.n : 0, has_key ? key.p : "");
 	struct ledger *l = ledger_named(c, name);
 	l->is_keyless = !is_grouped && !has_key;
 	return l;

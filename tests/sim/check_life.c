@@ -60,7 +60,7 @@ static void check_page_born(const struct walk *w, const struct change *p)
 {
 	const struct fact_page *f = &p->is->page;
 	char prefix[96];
-	snprintf(prefix, sizeof prefix, "%.*s/%lld/%lld/", STR_ARG(w->ch->id), (long long)w->round, (long long)w->level);
+	write_text(prefix, sizeof prefix, "%.*s/%lld/%lld/", STR_ARG(w->ch->id), (long long)w->round, (long long)w->level);
 	if (f->status != 'o' || f->attempt != 0 || p->due > w->h->decided_to + CLOCK_MS)
 		broken(w->c->s, I8, "page %.*s is not born owed and due now", STR_ARG(f->id));
 	if (!str_starts(f->id, str_c(prefix)) || !str_eq(f->id, p->id))
@@ -77,7 +77,7 @@ static size_t count_born(struct walk *w, char wanted[][64], size_t n_wanted)
 		bool is_wanted = false;
 		if (p->kind != KIND_page || p->is == NULL || p->was || !is_page_of(w, p))
 			continue;
-		snprintf(place, sizeof place, "%.*s:%.*s", STR_ARG(p->is->page.channel), STR_ARG(p->is->page.address));
+		write_text(place, sizeof place, "%.*s:%.*s", STR_ARG(p->is->page.channel), STR_ARG(p->is->page.address));
 		for (size_t k = 0; k < n_wanted; k++)
 			is_wanted = is_wanted || strcmp(place, wanted[k]) == 0;
 		if (!is_wanted)
@@ -299,7 +299,7 @@ static void replay(struct walk *w)
 		broken(w->c->s, I25, "%.*s counts entries %lld to %lld, %zu are in the commit", STR_ARG(w->ch->id), (long long)from, (long long)to, n);
 	for (int64_t k = from; k < to && !w->c->s->is_over; k++) {
 		char id[64];
-		snprintf(id, sizeof id, "%.*s/%06lld", STR_ARG(w->ch->id), (long long)k);
+		write_text(id, sizeof id, "%.*s/%06lld", STR_ARG(w->ch->id), (long long)k);
 		const struct change *ch = change_of(w->h, KIND_entry, str_c(id));
 		if (ch && ch->is)
 			replay_entry(w, ch);

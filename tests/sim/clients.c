@@ -44,7 +44,7 @@ struct request *request_new(struct sim *s, enum want want)
 	q->want = want;
 	q->replica = -1;
 	q->story = -1;
-	snprintf(q->marker, sizeof q->marker, "q%d", q->id);
+	write_text(q->marker, sizeof q->marker, "q%d", q->id);
 	if (s->n_requests == s->cap_requests) {
 		s->cap_requests = s->cap_requests ? s->cap_requests * 2 : 1024;
 		s->requests = xrealloc(s->requests, s->cap_requests * sizeof(struct request *));
@@ -153,7 +153,7 @@ static void after_acceptance(struct sim *s, const struct request *q)
 		sim_at(s, s->now + rng_between(&s->latency, 0, MINUTE), send_later, again(s, q), 0);
 	if (rng_chance(&s->latency, 30000)) {
 		struct request *other = again(s, q);
-		snprintf(other->marker, sizeof other->marker, "q%d", other->id);
+		write_text(other->marker, sizeof other->marker, "q%d", other->id);
 		memset(other->print, 'f', sizeof other->print - 1);
 		other->first = other->id;
 		other->tries = 100;
@@ -179,13 +179,13 @@ static struct request *tell(struct story *t, enum want want)
 	struct sim *s = t->s;
 	struct request *q = request_new(s, want);
 	q->story = t->number;
-	snprintf(q->integration, sizeof q->integration, "i%d", t->integration);
-	snprintf(q->service, sizeof q->service, "s%d", t->service);
-	snprintf(q->actor, sizeof q->actor, "integration:i%d", t->integration);
+	write_text(q->integration, sizeof q->integration, "i%d", t->integration);
+	write_text(q->service, sizeof q->service, "s%d", t->service);
+	write_text(q->actor, sizeof q->actor, "integration:i%d", t->integration);
 	memcpy(q->key, t->key, sizeof q->key);
 	if (t->uses_idem) {
-		snprintf(q->idem, sizeof q->idem, "idem-%d", q->id);
-		snprintf(q->print, sizeof q->print, "%064d", q->id);
+		write_text(q->idem, sizeof q->idem, "idem-%d", q->id);
+		write_text(q->print, sizeof q->print, "%064d", q->id);
 	}
 	return q;
 }
@@ -242,7 +242,7 @@ static struct story *story_new(struct sim *s, int number)
 	t->service = (int)rng_between(&t->rng, 0, SERVICES - 1);
 	bool has_no_key = s->o.habit[H_NO_KEY] && rng_chance(&t->rng, 80000);
 	if (!has_no_key)
-		snprintf(t->key, sizeof t->key, "k%d", number);
+		write_text(t->key, sizeof t->key, "k%d", number);
 	t->uses_idem = s->o.habit[H_IDEM] && rng_chance(&t->rng, 600000);
 	return t;
 }

@@ -1,7 +1,17 @@
 /* history.c - where everything that happens passes: the checkers see it, the hash of the history grows, and --verbose prints it. */
 #include "model/kinds.h"
 #include "tests/sim/check.h"
+#include <assert.h>
 #include <stdio.h>
+
+void write_text(char *out, size_t cap, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(out, cap, fmt, ap);
+	va_end(ap);
+	assert(n >= 0 && (size_t)n < cap);
+}
 
 static const char *const names[] = {
 #define ON_NAME(v, name) name,

@@ -20,8 +20,8 @@ static void ask_later(struct sim *s, void *who, int64_t n)
 static void do_at(struct sim *s, int64_t at, enum want want, struct str incident, int person)
 {
 	struct request *q = request_new(s, want);
-	snprintf(q->incident, sizeof q->incident, "%.*s", STR_ARG(incident));
-	snprintf(q->actor, sizeof q->actor, "user:h%d", person);
+	write_text(q->incident, sizeof q->incident, "%.*s", STR_ARG(incident));
+	write_text(q->actor, sizeof q->actor, "user:h%d", person);
 	sim_at(s, at, ask_later, q, 0);
 }
 

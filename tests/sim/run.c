@@ -53,7 +53,7 @@ static void close_world(struct sim *s)
 	arena_free(&s->mem);
 }
 
-struct verdict run(const struct options *o, struct firing **ret_fired, size_t *ret_n)
+struct finding run(const struct options *o, struct firing **ret_fired, size_t *ret_n)
 {
 	struct sim *s = xmalloc(sizeof *s);
 	open_world(s, o);
@@ -65,7 +65,7 @@ struct verdict run(const struct options *o, struct firing **ret_fired, size_t *r
 	if (!s->is_over)
 		checks_end(s->checks);
 	s->verdict.virtual_ms = s->now - SIM_START;
-	struct verdict v = s->verdict;
+	struct finding v = s->verdict;
 	close_world(s);
 	if (ret_fired) {
 		*ret_fired = s->fired;

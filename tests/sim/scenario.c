@@ -14,9 +14,9 @@ struct str plan_target_text(int target, char out[48])
 	static const char *const text[] = { [TARGET_HOOK] = "channel:hook", [TARGET_ADDR] = "sms:+12025550199", [TARGET_GHOST] = "user:ghost",
 		[TARGET_NOWHERE] = "pigeon:loft" };
 	if (target < USERS)
-		snprintf(out, 48, "user:u%d", target);
+		write_text(out, 48, "user:u%d", target);
 	else
-		snprintf(out, 48, "%s", text[target]);
+		write_text(out, 48, "%s", text[target]);
 	return str_c(out);
 }
 
@@ -26,15 +26,15 @@ int plan_reach(const struct plan *p, int target, char out[REACH_MAX][64])
 	if (target < USERS && p->user[target].is_there) {
 		const struct plan_user *u = &p->user[target];
 		if (u->hook[0])
-			snprintf(out[n++], 64, "hook:%s", u->hook);
+			write_text(out[n++], 64, "hook:%s", u->hook);
 		if (u->sms[0])
-			snprintf(out[n++], 64, "sms:%s", u->sms);
+			write_text(out[n++], 64, "sms:%s", u->sms);
 		if (u->email[0])
-			snprintf(out[n++], 64, "mail:%s", u->email);
+			write_text(out[n++], 64, "mail:%s", u->email);
 	} else if (target == TARGET_HOOK) {
-		snprintf(out[n++], 64, "hook:");
+		write_text(out[n++], 64, "hook:");
 	} else if (target == TARGET_ADDR) {
-		snprintf(out[n++], 64, "sms:+12025550199");
+		write_text(out[n++], 64, "sms:+12025550199");
 	}
 	return n;
 }
@@ -91,7 +91,7 @@ static void draw_level(struct sim *s, struct plan_policy *p, int level)
 
 static void draw_policy(struct sim *s, struct plan_policy *p, int i)
 {
-	snprintf(p->id, sizeof p->id, "p%d", i);
+	write_text(p->id, sizeof p->id, "p%d", i);
 	p->n_levels = (int)rng_between(&s->workload, 1, 4);
 	p->repeat = (int)rng_between(&s->workload, 0, 2);
 	for (int level = 0; level < p->n_levels; level++)
@@ -103,14 +103,14 @@ static void draw_user(struct rng *r, struct plan_user *u, int i)
 {
 	int64_t ways = rng_between(r, 1, 7);
 	u->is_there = true;
-	snprintf(u->id, sizeof u->id, "u%d", i);
+	write_text(u->id, sizeof u->id, "u%d", i);
 	u->hook[0] = u->sms[0] = u->email[0] = 0;
 	if (ways & 1)
-		snprintf(u->email, sizeof u->email, "u%d@example.com", i);
+		write_text(u->email, sizeof u->email, "u%d@example.com", i);
 	if (ways & 2)
-		snprintf(u->sms, sizeof u->sms, "+1202555010%d", i);
+		write_text(u->sms, sizeof u->sms, "+1202555010%d", i);
 	if (ways & 4)
-		snprintf(u->hook, sizeof u->hook, "desk%d", i);
+		write_text(u->hook, sizeof u->hook, "desk%d", i);
 }
 
 static void draw_plan(struct sim *s, struct plan *p)
@@ -121,7 +121,7 @@ static void draw_plan(struct sim *s, struct plan *p)
 		draw_user(&s->workload, &p->user[i], i);
 	for (int i = 0; i < SERVICES; i++) {
 		struct plan_service *v = &p->service[i];
-		snprintf(v->id, sizeof v->id, "s%d", i);
+		write_text(v->id, sizeof v->id, "s%d", i);
 		v->policy = i % POLICIES;
 		v->is_grouped = i % 3 == 2;
 		v->ack_timeout = rng_chance(&s->workload, 400000) ? draw_timeout(s) : 0;
@@ -167,7 +167,7 @@ static void make_world(struct sim *s, struct config *c)
 {
 	struct arena *a = &s->mem;
 	struct world *w = &c->world;
-	static const struct channel_def channels[] = { { S("hook"), S("sim"), false, false }, { S("mail"), S("sim"), true, true },
+	const struct channel_def channels[] = { { S("hook"), S("sim"), false, false }, { S("mail"), S("sim"), true, true },
 		{ S("sms"), S("sim"), true, false } };
 	*w = (struct world){ .page_life_ms = 15 * MINUTE, .claim_ms = 30 * SECOND, .receipt_ms = s->o.habit[H_PURGE] ? 2 * HOUR : 24 * HOUR,
 		.keep_ms = s->o.habit[H_PURGE] ? HOUR : 400LL * 24 * HOUR };
@@ -190,7 +190,8 @@ static void make_world(struct sim *s, struct config *c)
 			w->users.v[w->users.n++] = user_of(a, &c->plan.user[i]);
 	for (int i = 0; i < INTEGRATIONS; i++)
 		w->integrations.v[i] = (struct integration){ .id = arena_fmt(a, "i%d", i), .type = S("generic") };
-	world_finish(a, w);
+	world_make_index(a, w);
+	world_make_refs(a, w);
 	c->n_outlets = COUNT(channels);
 	c->outlets = NEWN(a, struct outlet, COUNT(channels));
 	for (size_t i = 0; i < COUNT(channels); i++)
@@ -202,7 +203,7 @@ static void name_policies(struct config *c)
 	for (int i = 0; i < POLICIES; i++) {
 		struct str ref = S("");
 		(void)world_policy(&c->world, str_c(c->plan.policy[i].id), &ref);
-		snprintf(c->plan.policy[i].ref, sizeof c->plan.policy[i].ref, "%.*s", STR_ARG(ref));
+		write_text(c->plan.policy[i].ref, sizeof c->plan.policy[i].ref, "%.*s", STR_ARG(ref));
 	}
 }
 

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 enum { RUNS_MAX = 600 };
-struct shrinking { struct options o; enum invariant want; struct verdict last; int runs; bool *story_dropped; struct firing *dropped; size_t n_dropped; };
+struct shrinking { struct options o; enum invariant want; struct finding last; int runs; bool *story_dropped; struct firing *dropped; size_t n_dropped; };
 
 static bool still_broken(struct shrinking *x, struct firing **ret_fired, size_t *ret_n)
 {
 	x->runs++;
-	struct verdict v = run(&x->o, ret_fired, ret_n);
+	struct finding v = run(&x->o, ret_fired, ret_n);
 	bool is_same = v.is_bad && v.broken == x->want;
 	if (is_same)
 		x->last = v;
@@ -99,7 +99,7 @@ static int stories_left(const struct shrinking *x)
 	return n;
 }
 
-void shrink(const struct options *o, const struct verdict *v)
+void shrink(const struct options *o, const struct finding *v)
 {
 	struct shrinking x = { .o = *o, .want = v->broken, .last = *v };
 	x.o.is_verbose = x.o.is_hashed = false;
@@ -118,7 +118,7 @@ void shrink(const struct options *o, const struct verdict *v)
 	printf("--- shrunk in %d runs to %d stories, %d replicas; what happens: ---\n", x.runs, stories_left(&x), x.o.replicas);
 	options_print(&x.o);
 	x.o.is_verbose = true;
-	struct verdict last = run(&x.o, NULL, NULL);
+	struct finding last = run(&x.o, NULL, NULL);
 	verdict_print(&last);
 	free(x.story_dropped);
 	free(x.dropped);

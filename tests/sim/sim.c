@@ -48,7 +48,7 @@ static int one(const struct arguments *x)
 	o.is_verbose = x->is_verbose;
 	o.is_hashed = true;
 	options_print(&o);
-	struct verdict v = run(&o, NULL, NULL);
+	struct finding v = run(&o, NULL, NULL);
 	verdict_print(&v);
 	if (v.is_bad && x->is_shrink)
 		shrink(&o, &v);

@@ -135,7 +135,7 @@ void options_small(struct options *o, uint64_t seed);
 void options_print(const struct options *o);
 
 /* What one run found. */
-struct verdict {
+struct finding {
 	uint64_t seed, hash;
 	bool is_bad;
 	enum invariant broken;
@@ -145,7 +145,9 @@ struct verdict {
 	int64_t virtual_ms;
 	int64_t places;                                  /* sweep: at how many places the fault could have struck */
 };
-struct verdict run(const struct options *o, struct firing **ret_fired, size_t *ret_n);   /* ret_fired may be NULL */
+struct finding run(const struct options *o, struct firing **ret_fired, size_t *ret_n);   /* ret_fired may be NULL */
+
+void write_text(char *out, size_t cap, const char *fmt, ...) PRINTF_LIKE(3, 4);  /* asserts that it fits */
 
 /* --- virtual time --- */
 struct sim;
@@ -277,7 +279,7 @@ struct sim {
 	struct memory *memory;
 	struct flight *flights;
 	struct checks *checks;
-	struct verdict verdict;
+	struct finding verdict;
 	int64_t down_until, full_until;
 	bool is_full_for_all;
 };
