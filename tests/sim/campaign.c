@@ -2,7 +2,7 @@
  * run it was in. One run in twenty is done twice, and both must have the same history (I26). */
 #include "tests/sim/campaign.h"
 #include <assert.h>
-#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +99,8 @@ static void child_stop(struct child *c)
 	int status;
 	close(c->ask);
 	close(c->answer);
-	(void)waitpid(c->pid, &status, 0);               /* its end has been noticed by its silence */
+	kill(c->pid, SIGKILL);                           /* it may be waiting for work: its sisters hold copies of its pipe */
+	(void)waitpid(c->pid, &status, 0);               /* how it ended has been noticed by its silence */
 }
 
 static void add(struct tally *t, int64_t i, const struct finding *v)
