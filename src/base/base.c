@@ -81,8 +81,8 @@ bool str_int(struct str s, int64_t *ret)
 	return true;
 }
 
-/* The length of the character at p, of which n bytes are there; 0: no valid one. Past ASCII, the lead byte says how many
- * bytes follow and which is the least value that needs so many. */
+/* The length of the character at p, of which n bytes are there; 0: no valid one. Past ASCII, the lead byte says how
+ * many bytes follow and which is the least value that needs so many. */
 static size_t utf8_char(const unsigned char *p, size_t n)
 {
 	static const struct { unsigned char mask, lead; uint32_t least; } form[] = {
@@ -171,7 +171,7 @@ void *arena_alloc(struct arena *a, size_t n, size_t size)
 	size_t need;
 	if (__builtin_mul_overflow(n, size, &need) || need > a->limit || a->used > a->limit - need)
 		return NULL;
-	size_t room = (need + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
+	size_t room = (need + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
 	struct arena_chunk *c = a->head;
 	if (c == NULL || c->cap - c->n < room)
 		c = chunk_new(a, room);
@@ -245,7 +245,7 @@ void arena_reset(struct arena *a)
 	a->head = keep;
 }
 
-/* The slow half of buf_room. The memory never exceeds the limit by more than the final NUL, so that what fits in it is allowed. */
+/* The slow half of buf_room. The memory never exceeds the limit by more than the final NUL: what fits is allowed. */
 static bool buf_grow(struct buf *b, size_t n)
 {
 	if (b->err)
@@ -319,19 +319,18 @@ void buf_int(struct buf *b, int64_t v)
 	buf_add(b, (struct str){ p, (size_t)(digits + sizeof digits - p) });
 }
 
-/* How a byte is written inside a JSON string: 0 as it is, 'u' as a number, else after a backslash. */
-static const char escape_of[256] = {
-	[0] = 'u', [1] = 'u', [2] = 'u', [3] = 'u', [4] = 'u', [5] = 'u', [6] = 'u', [7] = 'u', ['\b'] = 'b', ['\t'] = 't',
-	['\n'] = 'n', [11] = 'u', ['\f'] = 'f', ['\r'] = 'r', [14] = 'u', [15] = 'u', [16] = 'u', [17] = 'u', [18] = 'u',
-	[19] = 'u', [20] = 'u', [21] = 'u', [22] = 'u', [23] = 'u', [24] = 'u', [25] = 'u', [26] = 'u', [27] = 'u', [28] = 'u',
-	[29] = 'u', [30] = 'u', [31] = 'u', ['"'] = '"', ['\\'] = '\\', [0x7f] = 'u',
-};
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+}
 
 static void escape(struct buf *b, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
-	if (escape_of[c] != 'u')
-		buf_add(b, (struct str){ (char[]){ '\\', escape_of[c] }, 2 });
+	static const char short_form[256] = { ['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
+		['\b'] = 'b', ['\f'] = 'f' };
+	if (short_form[c])
+		buf_add(b, (struct str){ (char[]){ '\\', short_form[c] }, 2 });
 	else
 		buf_add(b, (struct str){ (char[]){ '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] }, 6 });
 }
@@ -342,7 +341,7 @@ void buf_json(struct buf *b, struct str s)
 	buf_char(b, '"');
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		if (escape_of[c] == 0)
+		if (is_plain(c))
 			continue;
 		buf_add(b, (struct str){ s.p + from, i - from });
 		escape(b, c);

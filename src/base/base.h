@@ -30,8 +30,8 @@ struct str str_skip(struct str s, size_t n);                  /* without its fir
 struct str str_trim(struct str s);                            /* without blanks and line ends at both sides */
 bool str_cut(struct str s, char at, struct str *ret_head, struct str *ret_tail);  /* at the first `at`; false: none */
 bool str_int(struct str s, int64_t *ret);                     /* whole decimal number, sign allowed; false: not one */
-size_t str_utf8_span(struct str s);                           /* bytes at its front that are whole, valid UTF-8: no overlong forms, no surrogates */
-bool str_is_utf8(struct str s);                               /* all of it */
+size_t str_utf8_span(struct str s);                           /* how many bytes at its front are valid UTF-8 */
+bool str_is_utf8(struct str s);                               /* strict: no overlong forms, no surrogates */
 size_t str_distance(struct str a, struct str b);              /* edits between short words (<= 64 bytes), for "did you mean" */
 
 struct arena_chunk;

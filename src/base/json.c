@@ -1,9 +1,9 @@
 /* json.c - json-c parses, we bound and copy.
  *
- * A scan over the bytes first refuses what json-c (0.16, strict) takes without a word, and gives each refusal its place:
- * numbers such as 1. and -01, integers beyond 64 bits, control characters in strings, NUL in names (it would cut them
- * there), NaN, too much of anything. Whether values, commas and colons stand where they may is left to json-c, which parses
- * next; then its nodes are copied into the arena and released, so nothing outside this file knows the library.
+ * A scan over the bytes first refuses what json-c (0.16, strict) takes without a word, and gives each refusal its
+ * place: numbers such as 1. and -01, integers beyond 64 bits, control characters in strings, NUL in names (it would cut
+ * them there), NaN, too much of anything. Whether values, commas and colons stand where they may is left to json-c,
+ * which parses next; then its nodes are copied into the arena and released, so nothing outside knows the library.
  */
 #include "base/json.h"
 #include <assert.h>
@@ -15,29 +15,32 @@ struct limits { size_t depth, members, string; const char *too_deep; };
 static const struct limits foreign = { JSON_DEPTH_MAX, JSON_MEMBERS_MAX, JSON_STRING_MAX, "nested deeper than 32" };
 static const struct limits own = { JSON_DEPTH_OWN_MAX, SIZE_MAX, SIZE_MAX, "nested deeper than 40" };
 
+/* The arena may be full: that may be why. */
 static struct jv *refuse(struct arena *a, struct str *ret_why, size_t at, const char *what)
 {
-	*ret_why = arena_fmt(a, "%s at byte %zu", what, at);
+	struct buf b = BUF(200);
+	buf_fmt(&b, "%s at byte %zu", what, at);
+	if (str_keep(a, buf_str(&b), ret_why))
+		*ret_why = S("too large");
+	buf_free(&b);
 	return NULL;
 }
 
-/* What a byte means to the scan, outside strings and inside. */
-enum { NUMBER = 1, BLANK = 2, STOP = 4 };
-static const uint8_t class_of[256] = {
-	['0'] = NUMBER, ['1'] = NUMBER, ['2'] = NUMBER, ['3'] = NUMBER, ['4'] = NUMBER, ['5'] = NUMBER, ['6'] = NUMBER,
-	['7'] = NUMBER, ['8'] = NUMBER, ['9'] = NUMBER, ['-'] = NUMBER, ['+'] = NUMBER, ['.'] = NUMBER, ['e'] = NUMBER,
-	['E'] = NUMBER, [' '] = BLANK, ['"'] = STOP, ['\\'] = STOP,
-	/* control characters: some are blanks outside strings, none may stand in one */
-	[0] = STOP, [1] = STOP, [2] = STOP, [3] = STOP, [4] = STOP, [5] = STOP, [6] = STOP, [7] = STOP, [8] = STOP,
-	['\t'] = STOP | BLANK, ['\n'] = STOP | BLANK, [11] = STOP, [12] = STOP, ['\r'] = STOP | BLANK, [14] = STOP,
-	[15] = STOP, [16] = STOP, [17] = STOP, [18] = STOP, [19] = STOP, [20] = STOP, [21] = STOP, [22] = STOP, [23] = STOP,
-	[24] = STOP, [25] = STOP, [26] = STOP, [27] = STOP, [28] = STOP, [29] = STOP, [30] = STOP, [31] = STOP,
-};
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
 
-static size_t span(struct str t, size_t from, uint8_t class)
+static bool is_number_char(char c)
+{
+	return (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E';
+}
+
+/* How many bytes from there on are of the class. */
+static size_t span(struct str t, size_t from, bool (*is_of)(char c))
 {
 	size_t i = from;
-	while (i < t.n && (class_of[(unsigned char)t.p[i]] & class))
+	while (i < t.n && is_of(t.p[i]))
 		i++;
 	return i - from;
 }
@@ -48,19 +51,20 @@ static const char *scan_string(struct str t, size_t *i, const struct limits *max
 	size_t at = *i + 1, from = at;
 	bool has_nul = false;
 	for (; at < t.n; at++) {
-		if (!(class_of[(unsigned char)t.p[at]] & STOP))
-			continue;
-		if (t.p[at] == '"')
+		unsigned char c = (unsigned char)t.p[at];
+		if (c == '"')
 			break;
-		if (t.p[at] != '\\')
+		if (c < 0x20)
 			return "control character in a string";
+		if (c != '\\')
+			continue;
 		at++;
 		has_nul = has_nul || str_starts(str_skip(t, at), S("u0000"));
 	}
 	if (at - from > max->string)
 		return "string longer than 64 KiB";
 	*i = at + 1;
-	size_t next = *i < t.n ? *i + span(t, *i, BLANK) : t.n;
+	size_t next = *i < t.n ? *i + span(t, *i, is_blank) : t.n;
 	return has_nul && next < t.n && t.p[next] == ':' ? "NUL in a name" : NULL;
 }
 
@@ -99,7 +103,7 @@ static bool is_number(struct str s, bool *ret_is_integer)
 
 static const char *scan_number(struct str t, size_t *i)
 {
-	struct str number = { t.p + *i, span(t, *i, NUMBER) };
+	struct str number = { t.p + *i, span(t, *i, is_number_char) };
 	bool is_integer = false;
 	int64_t value;
 	if (number.n > JSON_NUMBER_MAX)
@@ -127,7 +131,7 @@ static const char *scan(struct str t, const struct limits *max, size_t *ret_at)
 		} else if (c == '{' || c == '[') {
 			if (++depth > max->depth)
 				return max->too_deep;
-			i += 1 + span(t, i + 1, BLANK);
+			i += 1 + span(t, i + 1, is_blank);
 			members += i < t.n && t.p[i] != c + 2;    /* in ASCII the closing one is two further */
 		} else {
 			if (c == '/' || c == 'N' || c == 'I')

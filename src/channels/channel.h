@@ -7,7 +7,11 @@
 #include "base/wire.h"
 #include "model/incident.h"
 
-/* What is said. The incident and the page are as they were read right before the send. */
+/* What is said. build never refuses for the size of what a sender wrote: it cuts. It needs at most CHANNEL_ARENA of
+ * the arena, whatever the incident holds. */
+enum { CHANNEL_ARENA = 1 << 20 };
+
+/* The incident and the page are as they were read right before the send. */
 struct message {
 	const struct incident *incident;
 	const struct page *page;
@@ -29,10 +33,17 @@ struct channel {
 	void (*judge)(struct arena *a, const struct wire_reply *r, int64_t now_ms, struct channel_judgement *ret);
 	/* Sentence when an address can never work here (no @ in a mail address), else empty. */
 	struct str (*check_address)(struct arena *a, struct str address);
+	/* Sentence when these settings can never work, else empty: to be asked when they are read, not when somebody must be paged.
+	 * A secret without a value (it is not known there) is not judged. */
+	struct str (*check_settings)(struct arena *a, const void *settings);
 };
 const struct channel *channel_find(struct str name);
 size_t channel_count(void);
 const struct channel *channel_at(size_t i);
+
+#define CHANNEL(name) extern const struct channel channel_##name;
+#include "channels/list.h"
+#undef CHANNEL
 
 /* Retry-After as seconds or as an HTTP date -> ms from now; 0 when empty or unreadable; at most 15 min. */
 int64_t retry_after_ms(struct str header, int64_t now_ms);

@@ -25,7 +25,7 @@ static int run(struct cli *c)
 	return remote_each(c, acknowledge, "acknowledged");
 }
 
-const struct command command_ack = {
+const struct cli_command command_ack = {
 	.name = "ack",
 	.args = "ID...",
 	.least = 1,

@@ -2,7 +2,7 @@
 #include "cli/command.h"
 #include <string.h>
 
-static const struct flag *every_flag(const struct command *k, size_t i)
+static const struct flag *every_flag(const struct cli_command *k, size_t i)
 {
 	if (i < k->n_flags)
 		return &k->flags[i];
@@ -10,7 +10,7 @@ static const struct flag *every_flag(const struct command *k, size_t i)
 	return i < COMMON_FLAGS ? &common_flags[i] : NULL;
 }
 
-static void put_flags(FILE *to, const struct command *k)
+static void put_flags(FILE *to, const struct cli_command *k)
 {
 	const struct flag *f;
 	for (size_t i = 0; (f = every_flag(k, i)) != NULL; i++)
@@ -99,7 +99,7 @@ static void put_quoted(FILE *to, const char *text)
 	fputc('\'', to);
 }
 
-static void put_fish_command(FILE *to, const struct command *k)
+static void put_fish_command(FILE *to, const struct cli_command *k)
 {
 	size_t n = strcspn(k->name, " ");
 	if (k->name[n] == '\0')
@@ -142,7 +142,7 @@ static int run_completion(struct cli *c)
 	return EXIT_USAGE;
 }
 
-const struct command command_completion = {
+const struct cli_command command_completion = {
 	.name = "completion",
 	.args = "bash|zsh|fish",
 	.least = 1,

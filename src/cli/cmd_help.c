@@ -26,7 +26,7 @@ static int run_version(struct cli *c)
 	return EXIT_DONE;
 }
 
-const struct command command_help = {
+const struct cli_command command_help = {
 	.name = "help",
 	.args = "[COMMAND|TOPIC]",
 	.most = 2,
@@ -37,7 +37,7 @@ const struct command command_help = {
 	.run = run_help,
 };
 
-const struct command command_version = {
+const struct cli_command command_version = {
 	.name = "version",
 	.args = "",
 	.summary = "print the version",

@@ -126,7 +126,7 @@ static int run(struct cli *c)
 	return is_true ? EXIT_TRUE : a.exit;
 }
 
-const struct command command_list = {
+const struct cli_command command_list = {
 	.name = "list",
 	.args = "",
 	.summary = "list incidents",

@@ -19,7 +19,7 @@ static const struct flag show_flags[] = {
 };
 /* clang-format on */
 
-const struct command command_serve = {
+const struct cli_command command_serve = {
 	.name = "serve",
 	.args = "",
 	.summary = "run the server",
@@ -32,7 +32,7 @@ const struct command command_serve = {
 	.exits = "0 1 2 3",
 };
 
-const struct command command_config_check = {
+const struct cli_command command_config_check = {
 	.name = "config check",
 	.args = "[FILE]",
 	.most = 1,
@@ -45,7 +45,7 @@ const struct command command_config_check = {
 	.exits = "0 2 3",
 };
 
-const struct command command_config_show = {
+const struct cli_command command_config_show = {
 	.name = "config show",
 	.args = "[FILE]",
 	.most = 1,

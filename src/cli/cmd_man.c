@@ -40,7 +40,7 @@ static void put_man_flag(FILE *to, const struct flag *f)
 		fprintf(to, "Environment:\n.Ev %s\n", f->env);
 }
 
-static void put_man_command(FILE *to, const struct command *k)
+static void put_man_command(FILE *to, const struct cli_command *k)
 {
 	fprintf(to, ".Ss %s\n.Nm tocsin %s\n.Op Ar flags\n", k->name, k->name);
 	if (*k->args) {
@@ -92,7 +92,7 @@ static int run_man(struct cli *c)
 	return EXIT_DONE;
 }
 
-const struct command command_man = {
+const struct cli_command command_man = {
 	.name = "man",
 	.args = "",
 	.summary = "print the manual page",

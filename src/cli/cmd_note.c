@@ -13,7 +13,7 @@ static int run(struct cli *c)
 	return a.exit ? remote_complain(c, &a) : EXIT_DONE;
 }
 
-const struct command command_note = {
+const struct cli_command command_note = {
 	.name = "note",
 	.args = "ID TEXT|-",
 	.least = 2,

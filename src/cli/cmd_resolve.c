@@ -37,7 +37,7 @@ static int run(struct cli *c)
 	return remote_each(c, resolve, "resolved");
 }
 
-const struct command command_resolve = {
+const struct cli_command command_resolve = {
 	.name = "resolve",
 	.args = "ID...",
 	.least = 1,

@@ -166,7 +166,7 @@ static int run(struct cli *c)
 	return err;
 }
 
-const struct command command_show = {
+const struct cli_command command_show = {
 	.name = "show",
 	.args = "ID",
 	.least = 1,

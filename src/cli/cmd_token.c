@@ -105,7 +105,7 @@ static int run_revoke(struct cli *c)
 	return remote_each(c, revoke, "revoked");
 }
 
-const struct command command_token_create = {
+const struct cli_command command_token_create = {
 	.name = "token create",
 	.args = "NAME",
 	.least = 1,
@@ -121,7 +121,7 @@ const struct command command_token_create = {
 	.run = run_create,
 };
 
-const struct command command_token_list = {
+const struct cli_command command_token_list = {
 	.name = "token list",
 	.args = "",
 	.is_remote = true,
@@ -134,7 +134,7 @@ const struct command command_token_list = {
 	.run = run_list,
 };
 
-const struct command command_token_revoke = {
+const struct cli_command command_token_revoke = {
 	.name = "token revoke",
 	.args = "ID...",
 	.least = 1,

@@ -145,7 +145,7 @@ static int run(struct cli *c)
 	return wait_ms ? wait_for_ack(c, json_text(a.json, S("id")), wait_ms) : EXIT_DONE;
 }
 
-const struct command command_trigger = {
+const struct cli_command command_trigger = {
 	.name = "trigger",
 	.args = "SERVICE",
 	.least = 1,

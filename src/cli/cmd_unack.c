@@ -17,7 +17,7 @@ static int run(struct cli *c)
 	return remote_each(c, unacknowledge, "detected again");
 }
 
-const struct command command_unack = {
+const struct cli_command command_unack = {
 	.name = "unack",
 	.args = "ID...",
 	.least = 1,

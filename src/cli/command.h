@@ -23,7 +23,7 @@ struct flag {
 	const char *doc;                 /* one sentence */
 };
 
-struct command {
+struct cli_command {
 	const char *name;                /* "list", "token create" */
 	const char *args;                /* after the name in the usage line: "ID..." */
 	int least, most;                 /* how many of them; most -1: any number */
@@ -39,11 +39,11 @@ struct command {
 	int (*run)(struct cli *c);       /* NULL: main does it */
 };
 
-#define COMMAND(name) extern const struct command command_##name;
+#define COMMAND(name) extern const struct cli_command command_##name;
 #include "cli/list.h"
 #undef COMMAND
 size_t command_count(void);
-const struct command *command_at(size_t i);
+const struct cli_command *command_at(size_t i);
 extern const struct flag common_flags[];      /* of every command; the first two of remote ones only */
 enum { COMMON_REMOTE = 2, COMMON_FLAGS = 4 };
 
@@ -52,7 +52,7 @@ struct given { const struct flag *flag; struct str text; };
 struct cli {
 	const struct cli_outside *o;
 	struct arena mem;                /* everything made while the command runs */
-	const struct command *command;
+	const struct cli_command *command;
 	struct given *given;
 	size_t n_given;
 	struct str_list args;
@@ -77,7 +77,7 @@ const char *exit_meaning(int code);
 void say(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void hint(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-void help_command(const struct cli *c, FILE *to, const struct command *command);
+void help_command(const struct cli *c, FILE *to, const struct cli_command *command);
 void help_all(const struct cli *c, FILE *to);
 int help_topic(const struct cli *c, struct str topic);               /* a command or a topic; EXIT_USAGE when there is neither */
 #endif

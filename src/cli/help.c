@@ -82,7 +82,7 @@ static void exits_help(FILE *to, const char *codes)
 	}
 }
 
-void help_command(const struct cli *c, FILE *to, const struct command *k)
+void help_command(const struct cli *c, FILE *to, const struct cli_command *k)
 {
 	(void)c;
 	fprintf(to, "tocsin %s - %s\n\n", k->name, k->summary);

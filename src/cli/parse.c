@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include <string.h>
 
-static const struct command *const commands[] = {
+static const struct cli_command *const commands[] = {
 #define COMMAND(name) &command_##name,
 #include "cli/list.h"
 #undef COMMAND
@@ -25,18 +25,18 @@ size_t command_count(void)
 	return COUNT(commands);
 }
 
-const struct command *command_at(size_t i)
+const struct cli_command *command_at(size_t i)
 {
 	return commands[i];
 }
 
-static size_t common_from(const struct command *k)
+static size_t common_from(const struct cli_command *k)
 {
 	return k->is_remote ? 0 : COMMON_REMOTE;
 }
 
 /* The flags of a command: its own, then the common ones. NULL past the last. */
-static const struct flag *flag_at(const struct command *k, size_t i)
+static const struct flag *flag_at(const struct cli_command *k, size_t i)
 {
 	if (i < k->n_flags)
 		return &k->flags[i];
@@ -44,7 +44,7 @@ static const struct flag *flag_at(const struct command *k, size_t i)
 	return i < COMMON_FLAGS ? &common_flags[i] : NULL;
 }
 
-static const struct flag *flag_named(const struct command *k, struct str name)
+static const struct flag *flag_named(const struct cli_command *k, struct str name)
 {
 	const struct flag *f;
 	for (size_t i = 0; (f = flag_at(k, i)) != NULL; i++)
@@ -53,7 +53,7 @@ static const struct flag *flag_named(const struct command *k, struct str name)
 	return NULL;
 }
 
-static const struct flag *flag_lettered(const struct command *k, char letter)
+static const struct flag *flag_lettered(const struct cli_command *k, char letter)
 {
 	const struct flag *f;
 	for (size_t i = 0; (f = flag_at(k, i)) != NULL; i++)
@@ -218,7 +218,7 @@ static int take_words(struct cli *c, struct str_list rest)
 
 static int check_count(const struct cli *c)
 {
-	const struct command *k = c->command;
+	const struct cli_command *k = c->command;
 	if (c->wants_help || (c->args.n >= (size_t)k->least && (k->most < 0 || c->args.n <= (size_t)k->most)))
 		return EXIT_DONE;
 	if (c->args.n < (size_t)k->least)
@@ -229,7 +229,7 @@ static int check_count(const struct cli *c)
 }
 
 /* The command that the first words name; *ret_used is how many. Two words win over one. */
-static const struct command *find_command(struct cli *c, struct str_list words, size_t *ret_used)
+static const struct cli_command *find_command(struct cli *c, struct str_list words, size_t *ret_used)
 {
 	for (size_t used = words.n < 2 ? words.n : 2; used > 0; used--) {
 		struct str name = used == 2 ? arena_fmt(&c->mem, "%.*s %.*s", STR_ARG(words.v[0]), STR_ARG(words.v[1])) : words.v[0];
@@ -266,7 +266,7 @@ static int unknown_member(const struct cli *c, struct str family, struct str wor
 
 static int unknown_command(const struct cli *c, struct str word)
 {
-	const struct command *near = NULL;
+	const struct cli_command *near = NULL;
 	size_t best = word.n + 1;
 	for (size_t i = 0; i < COUNT(commands); i++)
 		if (is_nearer(word, str_c(commands[i]->name), &best))

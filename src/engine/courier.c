@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_MAX = 128, SCAN_MIN = 256, SCAN_MAX = 4096, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250 };
+enum { CLAIMS_WHEN_BUSY = 16, SCAN_MIN = 256, SCAN_MAX = 4096, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250 };
 
 static const struct outlet *outlet_find(const struct setup *s, struct str id)
 {
@@ -17,26 +17,6 @@ static const struct outlet *outlet_find(const struct setup *s, struct str id)
 		if (str_eq(s->outlets[i].id, id))
 			return &s->outlets[i];
 	return NULL;
-}
-
-/* The end of an attempt as a job of our own, in one piece of memory; intake frees it when the store has taken it. */
-static struct job *settlement_job(struct engine *e, struct str page, struct settlement s)
-{
-	struct job *j = xmalloc(sizeof *j + page.n + s.reason.n + 1);
-	char *text = (char *)(j + 1), *reason = text + page.n;
-	memcpy(text, page.p, page.n);
-	if (s.reason.n)
-		memcpy(reason, s.reason.p, s.reason.n);
-	s.reason.p = reason;
-	*j = (struct job){ .command = { .kind = CMD_SETTLE, .page = { text, page.n }, .via = S("courier"), .settlement = s },
-		.deadline_ms = e->mono_ms + SETTLE_WITHIN_MS };
-	return j;
-}
-
-static void settle_now(struct engine *e, struct str page, struct settlement s)
-{
-	struct job *j = settlement_job(e, page, s);
-	intake(e, &j, 1);
 }
 
 static struct settlement judge(struct engine *e, struct delivery *d)
@@ -56,18 +36,22 @@ static void delivery_free(struct delivery *d)
 	free(d);
 }
 
+static void settle(struct engine *e, struct str page, struct settlement x)
+{
+	struct job *j = engine_own_job(e, CMD_SETTLE, page, x.reason);
+	x.reason = j->command.settlement.reason;
+	j->command.settlement = x;
+	j->deadline_ms = e->mono_ms + SETTLE_WITHIN_MS;
+	engine_todo(e, j);
+}
+
 void courier_settle(struct engine *e, struct delivery **sent, size_t n)
 {
-	struct job *jobs[BATCH_MAX];
-	for (size_t from = 0; from < n; from += BATCH_MAX) {
-		size_t m = n - from < BATCH_MAX ? n - from : BATCH_MAX;
-		for (size_t i = 0; i < m; i++)
-			jobs[i] = settlement_job(e, sent[from + i]->page, judge(e, sent[from + i]));
-		intake(e, jobs, m);
-	}
-	for (size_t i = 0; i < n; i++)
-		delivery_free(sent[i]);
 	assert(e->sends_out >= n);
+	for (size_t i = 0; i < n; i++) {
+		settle(e, sent[i]->page, judge(e, sent[i]));
+		delivery_free(sent[i]);
+	}
 	e->sends_out -= n;
 	if (n)
 		e->next_page_ms = e->now_ms;              /* there is room again */
@@ -118,40 +102,18 @@ static void send_claimed(struct engine *e, struct str id)
 			e->env.send(e->env.ctx, d);
 			return;
 		}
-		settle_now(e, p->id, (struct settlement){ .verdict = VERDICT_REFUSED, .attempt = p->attempt, .reason = why });
+		settle(e, p->id, (struct settlement){ .verdict = VERDICT_REFUSED, .attempt = p->attempt, .reason = why });
 	} else if (rc == STORE_OK && p) {
-		settle_now(e, p->id, (struct settlement){ .verdict = VERDICT_UNSENT, .attempt = p->attempt, .reason = S("") });
+		settle(e, p->id, (struct settlement){ .verdict = VERDICT_UNSENT, .attempt = p->attempt, .reason = S("") });
 	}                                                 /* unreadable now: the claim runs out and it is due again */
 	delivery_free(d);
 }
 
-/* Commits the claims of these pages, then sends those that were claimed. */
-static void claim_and_send(struct engine *e, const struct str *ids, size_t n)
+void courier_send(struct engine *e)
 {
-	struct command c[CLAIMS_MAX];
-	struct str claimed[CLAIMS_MAX];
-	struct arena keep = ARENA(1 << 20);
-	struct batch *b = &e->batch;
-	size_t n_claimed = 0;
-	assert(n <= CLAIMS_MAX);
-	batch_begin(b, e->env.store, e->setup->world, e->now_ms, e->store_info.many_writers);
-	for (size_t i = 0; i < n; i++) {
-		c[i] = (struct command){ .kind = CMD_CLAIM, .page = ids[i], .owner = e->setup->replica, .via = S("courier") };
-		(void)batch_add(b, &c[i], NULL);           /* its member is in the batch */
-	}
-	batch_commit(b, &e->rng, &e->metrics);
-	engine_wake_for(e, b);
-	for (size_t i = 0; i < b->n_members; i++) {
-		const struct member *x = &b->members[i];
-		engine_saw(e, x->rc);
-		if (x->rc == STORE_OK)
-			engine_count(e, x);
-		if ((x->rc == STORE_OK || MUTANT(4)) && x->end.outcome == OUT_CLAIMED)
-			claimed[n_claimed++] = arena_str(&keep, x->command->page);
-	}
-	for (size_t i = 0; i < n_claimed; i++)                /* the batch is used again by what follows */
-		send_claimed(e, claimed[i]);
-	arena_free(&keep);
+	for (size_t i = 0; i < e->n_claimed; i++)
+		send_claimed(e, e->claimed[i]);
+	e->n_claimed = 0;
 }
 
 struct room { struct str channel; size_t left; };
@@ -181,30 +143,31 @@ static struct str channel_of(struct arena *a, const struct store_doc *d)
 	return json_text(json_parse_own(a, d->body, &why), S("channel"));
 }
 
-/* Looks at what is due, lowest first, and sends as much as the channels take. */
-static void look(struct engine *e, const struct store_docs *docs)
+/* Claims what is due, lowest first, as much as the channels take. */
+static void claim(struct engine *e, const struct store_docs *docs)
 {
 	struct arena a = ARENA(64 << 20);
 	struct rooms rooms = { .n = 0 };
-	struct str ids[CLAIMS_MAX];
-	size_t n = 0, due = 0;
-	for (; due < docs->n && docs->v[due].due <= e->now_ms - e->now_err_ms && n < CLAIMS_MAX; due++)
-		if (takes(e, &rooms, channel_of(&a, &docs->v[due])))
-			ids[n++] = docs->v[due].id;
+	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
+	for (; due < docs->n && docs->v[due].due <= e->now_ms - e->now_err_ms && n < max; due++)
+		if (takes(e, &rooms, channel_of(&a, &docs->v[due]))) {
+			struct job *j = engine_own_job(e, CMD_CLAIM, docs->v[due].id, S(""));
+			j->command.owner = e->setup->replica;
+			engine_todo(e, j);
+			n++;
+		}
 	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan;
 	e->page_scan = is_crowded && e->page_scan < SCAN_MAX ? e->page_scan * 2 : SCAN_MIN;
-	if (due < docs->n && n < CLAIMS_MAX && docs->v[due].due + e->now_err_ms < e->next_page_ms)
+	if (due < docs->n && n < max && docs->v[due].due + e->now_err_ms < e->next_page_ms)
 		e->next_page_ms = docs->v[due].due + e->now_err_ms;
 	if (n < due && e->now_ms + FULL_MS < e->next_page_ms)
 		e->next_page_ms = e->now_ms + FULL_MS;     /* no room for some: again when something comes back, or soon */
-	if (n == CLAIMS_MAX || is_crowded)
+	if (n == max || is_crowded)
 		e->next_page_ms = e->now_ms;
-	if (n)
-		claim_and_send(e, ids, n);
 	arena_free(&a);
 }
 
-void courier_step(struct engine *e)
+void courier_look(struct engine *e)
 {
 	struct store_docs docs = { 0 };
 	if (e->is_draining || e->now_ms < e->next_page_ms)
@@ -212,10 +175,11 @@ void courier_step(struct engine *e)
 	if (e->page_scan == 0)
 		e->page_scan = SCAN_MIN;
 	e->next_page_ms = e->now_ms + LOOK_AHEAD_MS;
-	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards - 1, e->now_ms + LOOK_AHEAD_MS, e->page_scan, &docs);
+	size_t limit = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : e->page_scan;
+	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, limit, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK)
-		look(e, &docs);
+		claim(e, &docs);
 	else
 		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
 	store_docs_free(&docs);

@@ -1,5 +1,8 @@
-/* engine.c - one step of a replica, and what its parts share. The order inside a step is deliberate: ends of deliveries first (they free
- * room and silence nobody), then commands, then what is due.
+/* engine.c - one step of a replica, and what its parts share.
+ *
+ * Everything that is to be done in a step is decided in one order and committed in one group: ends of deliveries first (they free room and
+ * silence nobody), then what senders and people say, then levels that are due, then claims of pages, so that an acknowledgement of this
+ * very step still stops the pages of it. Only after the commit is anything answered or sent.
  */
 #include "engine/inside.h"
 #include "base/digest.h"
@@ -15,6 +18,7 @@ struct engine *engine_new(const struct env *env, const struct setup *setup)
 	memset(e, 0, sizeof *e);
 	e->env = *env;
 	e->setup = setup;
+	e->step_mem = ARENA(16 << 20);
 	env->random(env->ctx, &seed, sizeof seed);
 	e->rng = rng_seeded(seed);
 	store_info(env->store, &e->store_info);
@@ -29,7 +33,12 @@ void engine_free(struct engine *e)
 	for (size_t i = 0; i < e->waiting.n; i++)
 		if (e->waiting.v[i].job->owner == NULL)
 			free(e->waiting.v[i].job);
+	for (size_t i = 0; i < e->todo.n; i++)
+		if (e->todo.v[i]->owner == NULL)
+			free(e->todo.v[i]);
 	free(e->waiting.v);
+	free(e->todo.v);
+	arena_free(&e->step_mem);
 	batch_free(&e->batch);
 	free(e);
 }
@@ -81,6 +90,30 @@ void engine_wake_for(struct engine *e, const struct batch *b)
 		e->next_timer_ms = b->least_due_ms[0];
 	if (b->least_due_ms[1] < e->next_page_ms)
 		e->next_page_ms = b->least_due_ms[1];
+}
+
+void engine_todo(struct engine *e, struct job *j)
+{
+	struct job_list *t = &e->todo;
+	if (t->n == t->cap) {
+		t->cap = t->cap ? t->cap * 2 : 256;
+		t->v = xrealloc(t->v, t->cap * sizeof *t->v);
+	}
+	t->v[t->n++] = j;
+}
+
+struct job *engine_own_job(struct engine *e, enum command_kind kind, struct str id, struct str reason)
+{
+	struct job *j = xmalloc(sizeof *j + id.n + reason.n + 1);
+	char *text = (char *)(j + 1);
+	struct str kept = { text, id.n };
+	memcpy(text, id.p, id.n);
+	if (reason.n)
+		memcpy(text + id.n, reason.p, reason.n);
+	*j = (struct job){ .command = { .kind = kind, .via = kind == CMD_TIMER ? S("timer") : S("courier"),
+		.settlement = { .reason = { text + id.n, reason.n } } }, .deadline_ms = e->mono_ms + REPLY_WITHIN_MS };
+	*(kind == CMD_TIMER ? &j->command.incident : &j->command.page) = kept;
+	return j;
 }
 
 static void count_event(struct metrics *m, enum outcome outcome)
@@ -167,6 +200,8 @@ static void refuse_all(struct engine *e, struct job **jobs, size_t n, enum store
 static int64_t next_wake(const struct engine *e)
 {
 	int64_t in = LOOK_AHEAD_MS, timer = e->next_timer_ms - e->now_ms, page = e->next_page_ms - e->now_ms;
+	if (e->todo.n > 0)
+		return e->mono_ms;                        /* ends of attempts that came up while sending */
 	if (timer < in)
 		in = timer;
 	if (!e->is_draining && page < in)
@@ -189,11 +224,16 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 		return e->mono_ms + 500;
 	}
 	atomic_store_explicit(&e->metrics.last_cycle_ms, e->now_ms, memory_order_relaxed);
+	e->is_busy = n_jobs >= BUSY_JOBS;
+	arena_reset(&e->step_mem);
+	e->claimed = NEWN(&e->step_mem, struct str, CLAIMS_MAX);
 	intake_waiting(e);
-	intake(e, jobs, n_jobs);
-	intake_waiting(e);
-	timekeeper_step(e);
-	courier_step(e);
+	for (size_t i = 0; i < n_jobs; i++)
+		engine_todo(e, jobs[i]);
+	timekeeper_look(e);
+	courier_look(e);
+	intake(e);
+	courier_send(e);
 	janitor_step(e);
 	return next_wake(e);
 }
@@ -201,7 +241,7 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 bool engine_drain(struct engine *e)
 {
 	e->is_draining = true;
-	return e->waiting.n == 0 && e->sends_out == 0;
+	return e->waiting.n == 0 && e->todo.n == 0 && e->sends_out == 0;
 }
 
 const struct metrics *engine_metrics(const struct engine *e)

@@ -1,8 +1,8 @@
 /* engine.h - the order of things. One state machine per replica, stepped by a thread in production and by the
  * simulator in tests; it never blocks but in the store, and it meets the world only through struct env.
  *
- * One step: take the commands given -> decide each -> one group commit -> answer; then what is due (levels, pages):
- * decide -> commit -> re-read -> hand pages to env.send. Answers and sends come only after the commit they rest on.
+ * One step: the commands given and what is due (levels, pages) -> decide each -> one group commit -> answer; claimed pages are read once more
+ * and handed to env.send. Answers and sends come only after the commit they rest on.
  *
  *	intake      batch of commands, group commit, answers
  *	timekeeper  asks the store which incidents are due

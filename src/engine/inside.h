@@ -9,6 +9,7 @@ struct numbers { int64_t next, end, last_reserved_ms; int64_t last_block; };
 /* Jobs that must be tried again later (the store was busy, or somebody else wrote first). */
 struct waiting { struct job *job; int64_t try_at_ms; };
 struct waiting_list { struct waiting *v; size_t n, cap; };
+struct job_list { struct job **v; size_t n, cap; };
 
 struct engine {
 	struct env env;
@@ -18,9 +19,13 @@ struct engine {
 	struct batch batch;
 	struct numbers numbers;
 	struct waiting_list waiting;
+	struct job_list todo;            /* of this step, in the order in which it is decided */
+	struct arena step_mem;           /* what lives for one step */
+	struct str *claimed;             /* pages of this step that may be sent now */
+	size_t n_claimed;
 	struct metrics metrics;
 	enum store_rc health;
-	bool is_draining;
+	bool is_draining, is_busy;       /* busy: many commands came at once; pages then take a smaller share of the step */
 	size_t sends_out;                /* deliveries the shell has */
 	int64_t mono_ms, now_ms, now_err_ms;     /* of this step */
 	uint64_t id_sequence;            /* orders ids made in one millisecond */
@@ -31,7 +36,7 @@ struct engine {
 	size_t page_scan;                /* how many due pages to look at; grows while the first ones have no room */
 };
 
-enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000 };
+enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 32, CLAIMS_MAX = 128 };
 
 /* Counts what a committed member did. */
 void engine_count(struct engine *e, const struct member *x);
@@ -41,15 +46,20 @@ void engine_saw(struct engine *e, enum store_rc rc);         /* remembers the he
 void engine_fresh_id(struct engine *e, char out[37]);
 void engine_log(struct engine *e, enum log_level level, struct str incident, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
-/* intake.c: jobs -> batches -> answers; what must wait goes to e->waiting. Internal jobs (owner == NULL) are freed when they end. */
-void intake(struct engine *e, struct job **jobs, size_t n);
-void intake_waiting(struct engine *e);
+void engine_todo(struct engine *e, struct job *j);
+/* A job of the engine itself: nobody waits for its answer, owner is NULL, and it is freed when it ends. `id` is copied behind it; so is reason. */
+struct job *engine_own_job(struct engine *e, enum command_kind kind, struct str id, struct str reason);
+
+/* intake.c: everything to do -> batches -> one group commit each -> answers; what must wait goes to e->waiting. */
+void intake_waiting(struct engine *e);                       /* those whose pause is over become things to do */
+void intake(struct engine *e);
 /* numbers.c: at least one number is at hand afterwards, or why not. wanted: how many may be needed soon. */
 enum store_rc numbers_need(struct engine *e, size_t wanted);
-/* timekeeper.c */
-void timekeeper_step(struct engine *e);
+/* timekeeper.c: due incidents become things to do; what is long over is forgotten. */
+void timekeeper_look(struct engine *e);
 void janitor_step(struct engine *e);
-/* courier.c */
-void courier_step(struct engine *e);
+/* courier.c: ends of attempts and due pages become things to do; what was claimed is sent after the commit. */
 void courier_settle(struct engine *e, struct delivery **sent, size_t n);
+void courier_look(struct engine *e);
+void courier_send(struct engine *e);
 #endif

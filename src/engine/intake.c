@@ -26,11 +26,31 @@ static void wait_for(struct engine *e, struct job *j, int64_t pause_ms)
 	w->v[w->n++] = (struct waiting){ j, e->mono_ms + pause_ms };
 }
 
-/* Not applied for sure, and worth another try while there is time. */
+/* Not applied for sure, or one of ours that must be: worth another try while there is time. The end of a delivery is kept until the store takes
+ * it, or the page would be sent again; timers and claims are simply found again. */
 static bool is_passing(enum store_rc rc, const struct job *j)
 {
-	bool is_ours = j->owner == NULL;         /* the end of a delivery: kept until the store takes it, or it would be sent again */
-	return rc == STORE_CONFLICT || rc == STORE_BUSY || (is_ours && (rc == STORE_DOWN || rc == STORE_FULL || rc == STORE_UNKNOWN));
+	if (j->owner == NULL)
+		return j->command.kind == CMD_SETTLE && rc != STORE_OK;
+	return rc == STORE_CONFLICT || rc == STORE_BUSY;
+}
+
+/* Found again: soon, not at once, as whoever was faster is still at it. */
+static void look_again(struct engine *e)
+{
+	int64_t at = e->now_ms + rng_between(&e->rng, 20, 200);
+	if (at < e->next_timer_ms)
+		e->next_timer_ms = at;
+	if (at < e->next_page_ms)
+		e->next_page_ms = at;
+}
+
+static void finish_own(struct engine *e, struct member *x)
+{
+	if (x->rc != STORE_OK)
+		look_again(e);
+	else if (x->end.outcome == OUT_CLAIMED)
+		e->claimed[e->n_claimed++] = arena_str(&e->step_mem, x->command->page);
 }
 
 static void finish(struct engine *e, struct member *x)
@@ -44,48 +64,42 @@ static void finish(struct engine *e, struct member *x)
 		int64_t pause = j->tries <= 3 && x->rc == STORE_CONFLICT ? 0 : rng_between(&e->rng, 10, 50LL << (j->tries < 6 ? j->tries : 6));
 		wait_for(e, j, pause);
 	} else {
+		struct answer a = { x->end.outcome, x->rc == STORE_CONFLICT ? STORE_BUSY : x->rc, x->end.reason, x->end.dedup_key, x->incident };
 		if (x->rc == STORE_OK)
 			engine_count(e, x);
-		struct answer a = { x->end.outcome, x->rc == STORE_CONFLICT ? STORE_BUSY : x->rc, x->end.reason, x->end.dedup_key, x->incident };
+		if (j->owner == NULL)
+			finish_own(e, x);
 		answer(e, j, &a);
 	}
 }
 
 /* What may be created needs an id and a number before the decision. */
-static enum store_rc prepare(struct engine *e, struct job *j, char id[37], size_t wanted)
+static enum store_rc prepare(struct engine *e, struct job *j, size_t wanted)
 {
 	struct command *c = &j->command;
+	char id[37];
 	if (j->deadline_ms == 0)
 		j->deadline_ms = e->mono_ms + REPLY_WITHIN_MS;
+	c->jitter = rng_u64(&e->rng);
 	if (c->kind != CMD_EVENT || c->event.action != EVENT_TRIGGER)
 		return STORE_OK;
-	if (c->fresh_id.n == 0) {
-		engine_fresh_id(e, id);
-		c->fresh_id = arena_str(&e->batch.mem, (struct str){ id, 36 });
-	}
+	engine_fresh_id(e, id);                               /* a new one each time: of an earlier try nothing was applied */
+	c->fresh_id = arena_str(&e->batch.mem, (struct str){ id, 36 });
 	enum store_rc rc = numbers_need(e, wanted);
 	c->fresh_number = e->numbers.next;
 	return rc;
 }
 
-static void refuse_now(struct engine *e, struct job *j, enum store_rc rc)
-{
-	struct member x = { .tag = j, .rc = rc, .end = { .reason = S(""), .dedup_key = S("") } };
-	finish(e, &x);
-}
-
 static void one_batch(struct engine *e, struct job **jobs, size_t n)
 {
 	struct batch *b = &e->batch;
-	char id[37];
 	batch_begin(b, e->env.store, e->setup->world, e->now_ms, e->store_info.many_writers);
 	for (size_t i = 0; i < n; i++) {
 		struct job *j = jobs[i];
-		j->command.fresh_id = S("");                  /* it lived in the last batch; nothing of it was applied */
-		j->command.jitter = rng_u64(&e->rng);
-		enum store_rc rc = prepare(e, j, id, n - i);
+		enum store_rc rc = prepare(e, j, n - i);
 		if (rc != STORE_OK) {
-			refuse_now(e, j, rc);
+			struct member x = { .tag = j, .command = &j->command, .rc = rc, .end = { .reason = S(""), .dedup_key = S("") } };
+			finish(e, &x);
 			continue;
 		}
 		struct member *x = batch_add(b, &j->command, j);
@@ -97,28 +111,22 @@ static void one_batch(struct engine *e, struct job **jobs, size_t n)
 		finish(e, &b->members[i]);
 }
 
-void intake(struct engine *e, struct job **jobs, size_t n)
+void intake(struct engine *e)
 {
-	for (size_t i = 0; i < n; i += BATCH_MAX)
-		one_batch(e, jobs + i, n - i < BATCH_MAX ? n - i : BATCH_MAX);
+	struct job_list *t = &e->todo;
+	for (size_t i = 0; i < t->n; i += BATCH_MAX)
+		one_batch(e, t->v + i, t->n - i < BATCH_MAX ? t->n - i : BATCH_MAX);
+	t->n = 0;
 }
 
-/* Those whose pause is over. What is put back meanwhile waits for the next round, so this ends. */
 void intake_waiting(struct engine *e)
 {
-	enum { ROUNDS = 8 };
-	for (int round = 0; round < ROUNDS; round++) {
-		struct job *ready[BATCH_MAX];
-		size_t n = 0, kept = 0;
-		for (size_t i = 0; i < e->waiting.n; i++) {
-			if (n < BATCH_MAX && e->waiting.v[i].try_at_ms <= e->mono_ms)
-				ready[n++] = e->waiting.v[i].job;
-			else
-				e->waiting.v[kept++] = e->waiting.v[i];
-		}
-		e->waiting.n = kept;
-		if (n == 0)
-			return;
-		one_batch(e, ready, n);
+	size_t kept = 0;
+	for (size_t i = 0; i < e->waiting.n; i++) {
+		if (e->waiting.v[i].try_at_ms <= e->mono_ms)
+			engine_todo(e, e->waiting.v[i].job);
+		else
+			e->waiting.v[kept++] = e->waiting.v[i];
 	}
+	e->waiting.n = kept;
 }

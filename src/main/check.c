@@ -134,7 +134,7 @@ static const struct channel *channel_how(const struct load *l, struct str id)
 static void check_address(struct load *l, struct str channel, struct str address, struct mark at)
 {
 	const struct channel *how = channel_how(l, channel);
-	struct str why = how && how->check_address ? how->check_address(l->tmp, address) : S("");
+	struct str why = how ? how->check_address(l->tmp, address) : S("");
 	if (why.n)
 		report_add(l->r, CODE_ADDRESS, at, "channel \"%.*s\" cannot reach \"%.*s\": %.*s", STR_ARG(channel), STR_ARG(address), STR_ARG(why));
 }
@@ -184,22 +184,19 @@ static void check_targets(struct load *l, const struct strs *targets, struct str
 		check_target(l, targets->v[i], mark_value(l, PATH(l, "%.*s.targets[%zu]", STR_ARG(path), i)));
 }
 
-static bool reaches_somebody(const struct load *l, const struct strs *targets)
-{
-	struct reach out[1];
-	for (size_t i = 0; i < targets->n; i++)
-		if (world_reach(&l->c->world, targets->v[i], out, COUNT(out)) > 0)
-			return true;
-	return false;
-}
-
-/* Only meaningful when every target leads somewhere, hence the count of errors before. */
+/* How many addresses a level reaches, as the core will count them. */
 static void check_reach(struct load *l, const struct policy *p, size_t level, struct str path)
 {
-	if (reaches_somebody(l, &p->levels.v[level].targets))
-		return;
-	FAULT(l, CODE_NOBODY, PATH(l, "%.*s.targets", STR_ARG(path)), "policy \"%.*s\": level %zu reaches nobody and will be passed over", STR_ARG(p->id),
-	    level);
+	const struct strs *targets = &p->levels.v[level].targets;
+	struct reach out[1];
+	size_t n = 0;
+	for (size_t i = 0; i < targets->n; i++)
+		n += world_reach(&l->c->world, targets->v[i], out, COUNT(out));
+	path = PATH(l, "%.*s.targets", STR_ARG(path));
+	if (n == 0)
+		FAULT(l, CODE_NOBODY, path, "policy \"%.*s\": level %zu reaches nobody and will be passed over", STR_ARG(p->id), level);
+	if (n > PAGES_PER_LEVEL_MAX)
+		FAULT(l, CODE_CROWD, path, "policy \"%.*s\": level %zu reaches %zu addresses; at most %d", STR_ARG(p->id), level, n, PAGES_PER_LEVEL_MAX);
 }
 
 /* "0s" was written: the field alone cannot tell that from nothing. */
@@ -222,7 +219,16 @@ static void check_wait(struct load *l, const struct policy *p, size_t level, str
 		FAULT(l, CODE_NO_WAIT, timeout, "policy \"%.*s\": level %zu waits 0s, so nobody would have time to answer", STR_ARG(p->id), level);
 }
 
-static void check_policy(struct load *l, size_t i)
+/* A channel that could not be read reaches nobody, and that has been said already. */
+static bool are_channels_read(const struct load *l)
+{
+	for (size_t i = 0; i < l->c->n_outlets; i++)
+		if (l->c->outlets[i].how == NULL)
+			return false;
+	return true;
+}
+
+static void check_policy(struct load *l, size_t i, bool has_channels)
 {
 	const struct policy *p = &l->c->world.policies.v[i];
 	for (size_t k = 0; k < p->levels.n; k++) {
@@ -230,7 +236,7 @@ static void check_policy(struct load *l, size_t i)
 		size_t before = l->r->errors;
 		check_wait(l, p, k, path);
 		check_targets(l, &p->levels.v[k].targets, path);
-		if (l->r->errors == before)
+		if (has_channels && l->r->errors == before)  /* only then does every target lead somewhere */
 			check_reach(l, p, k, path);
 	}
 	check_targets(l, &p->on_exhausted.targets, PATH(l, "policies[%zu].on_exhausted", i));
@@ -261,17 +267,31 @@ static void check_references(struct load *l)
 		(void)exists(l, SERVICES, w->integrations.v[i].service, mark_value(l, PATH(l, "sources[%zu].service", i)));
 }
 
+static void check_settings(struct load *l)
+{
+	for (size_t i = 0; i < l->c->n_outlets; i++) {
+		const struct outlet *o = &l->c->outlets[i];
+		struct str why = o->how ? o->how->check_settings(l->tmp, o->settings) : S("");
+		if (why.n)
+			report_add(l->r, CODE_SETTINGS, mark_key(l, PATH(l, "channels.%.*s", STR_ARG(o->id))), "channel \"%.*s\": %.*s", STR_ARG(o->id),
+			    STR_ARG(why));
+	}
+}
+
 void check_all(struct load *l)
 {
 	const struct world *w = &l->c->world;
+	if (l->r->errors == 0)                             /* the channels judge settings that are whole */
+		check_settings(l);
 	for (int which = 0; which < SHELVES; which++)
 		check_ids(l, which);
 	check_channel_names(l);
 	check_references(l);
 	for (size_t i = 0; i < w->users.n; i++)
 		check_user(l, i);
+	bool has_channels = are_channels_read(l);
 	for (size_t i = 0; i < w->policies.n; i++)
-		check_policy(l, i);
+		check_policy(l, i, has_channels);
 	if (is_written(l, S("defaults.level_timeout")) && l->c->file.defaults.level_timeout == 0)
 		FAULT(l, CODE_NO_WAIT, S("defaults.level_timeout"), "defaults.level_timeout: 0s would page every level at the same instant");
 }

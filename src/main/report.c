@@ -190,6 +190,15 @@ static void add_count(struct buf *b, size_t n, const char *noun)
 	buf_fmt(b, "%zu %s%s", n, noun, n == 1 ? "" : "s");
 }
 
+/* Of the first error, or of the first warning when that is all there is. */
+static enum code first_code(struct finding *const *v, size_t n)
+{
+	size_t i = 0;
+	while (i + 1 < n && v[i]->is_warning)
+		i++;
+	return v[i]->is_warning ? v[0]->code : v[i]->code;
+}
+
 static void add_summary(struct buf *b, const struct report *r, enum code first)
 {
 	if (r->errors)
@@ -220,5 +229,5 @@ void report_write(struct report *r, struct buf *b, enum report_form form)
 	if (form == REPORT_JSON)
 		buf_add(b, S("]}\n"));
 	else if (form == REPORT_TEXT && n > 0)
-		add_summary(b, r, v[0]->code);
+		add_summary(b, r, first_code(v, n));
 }

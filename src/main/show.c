@@ -24,9 +24,38 @@ static void add_members(struct buf *b, const struct entity *e, const void *obj)
 	buf_free(&one);
 }
 
+static void add_text(struct buf *b, const char *name, struct str s)
+{
+	if (s.n == 0)
+		return;
+	buf_fmt(b, "%s\"%s\":", b->p[b->n - 1] == '{' ? "" : ",", name);
+	buf_json(b, s);
+}
+
+/* By hand: these have values in force even where the file says nothing, which the tables would leave out. */
+static void add_process(const struct config *c, struct buf *b)
+{
+	struct buf listen = BUF(1024);
+	struct str head, tail;
+	bool is_six = str_cut(c->host, ':', &head, &tail);
+	buf_fmt(&listen, is_six ? "[%.*s]:%d" : "%.*s:%d", STR_ARG(c->host), c->port);
+	buf_add(b, S("\"version\":1,\"server\":{"));
+	add_text(b, "listen", buf_str(&listen));
+	add_text(b, "public_url", c->public_url);
+	buf_add(b, S(",\"log\":{"));
+	add_text(b, "level", enum_word(&config_log_level_names, (int)c->file.server.log.level));
+	add_text(b, "format", enum_word(&config_log_format_names, (int)c->log_format));
+	buf_add(b, S("}},\"storage\":{"));
+	add_text(b, "driver", enum_word(&config_driver_names, (int)c->driver));
+	add_text(b, "path", c->storage_path);
+	add_text(b, "min_free", c->file.storage.min_free);
+	buf_fmt(b, "},\"auth\":{\"required\":%s}", c->auth_required ? "true" : "false");
+	buf_free(&listen);
+}
+
 static void add_channels(const struct config *c, struct buf *b)
 {
-	buf_add(b, S(",\"channels\":{"));
+	buf_char(b, '{');
 	for (size_t i = 0; i < c->n_outlets; i++) {
 		if (i > 0)
 			buf_char(b, ',');
@@ -40,7 +69,7 @@ static void add_channels(const struct config *c, struct buf *b)
 
 static void add_sources(const struct config *c, struct buf *b)
 {
-	buf_add(b, S(",\"sources\":["));
+	buf_char(b, '[');
 	for (size_t i = 0; i < c->world.integrations.n; i++) {
 		buf_add(b, i > 0 ? S(",{") : S("{"));
 		add_members(b, &integration_entity, &c->world.integrations.v[i]);
@@ -50,35 +79,40 @@ static void add_sources(const struct config *c, struct buf *b)
 	buf_char(b, ']');
 }
 
+static const struct jv *tree_of(struct arena *a, const struct config *c, void (*add)(const struct config *, struct buf *))
+{
+	struct buf b = BUF(SHOW_MAX);
+	struct str why = S("");
+	add(c, &b);
+	const struct jv *v = json_parse_own(a, buf_str(&b), &why);
+	assert(v != NULL);                                 /* the walkers write JSON */
+	buf_free(&b);
+	return v;
+}
+
 static void write_json(const struct config *c, struct buf *b)
 {
-	struct arena tmp = ARENA(1 << 20);
-	struct config_file f = c->file;
-	bool is_six = str_cut(c->host, ':', &(struct str){ 0 }, &(struct str){ 0 });
-	f.channels = f.sources = NULL;                     /* written by their types, below */
-	f.server.listen = arena_fmt(&tmp, is_six ? "[%.*s]:%d" : "%.*s:%d", STR_ARG(c->host), c->port);
+	struct arena tmp = ARENA((size_t)8 * SHOW_MAX);
+	struct config_file rest = { .defaults = c->file.defaults, .users = c->file.users, .policies = c->file.policies,
+		.services = c->file.services };
+	rest.channels = tree_of(&tmp, c, add_channels);
+	rest.sources = tree_of(&tmp, c, add_sources);
 	buf_char(b, '{');
-	add_members(b, &config_file_entity, &f);
-	add_channels(c, b);
-	add_sources(c, b);
+	add_process(c, b);
+	add_members(b, &config_file_entity, &rest);
 	buf_char(b, '}');
 	arena_free(&tmp);
 }
 
 void config_show(const struct config *c, struct buf *b, bool as_json)
 {
-	struct buf json = BUF(SHOW_MAX);
-	write_json(c, &json);
+	struct arena tmp = ARENA((size_t)8 * SHOW_MAX);
+	const struct jv *all = tree_of(&tmp, c, write_json);
 	if (as_json) {
-		buf_add(b, buf_str(&json));
+		json_write(b, all);
 		buf_char(b, '\n');
 	} else {
-		struct arena tmp = ARENA((size_t)8 * SHOW_MAX);
-		struct str why = S("");
-		const struct jv *v = json_parse_own(&tmp, buf_str(&json), &why);
-		assert(v != NULL);                         /* the walkers write JSON */
-		yaml_write(b, v);
-		arena_free(&tmp);
+		yaml_write(b, all);
 	}
-	buf_free(&json);
+	arena_free(&tmp);
 }

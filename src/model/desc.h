@@ -15,8 +15,8 @@
  *	INT      int64_t               -            integer                               value
  *	BOOL     bool                  -            true, false
  *	TIME     int64_t ms UTC, 0 no  -            RFC 3339 string, null                 -
- *	DUR      int64_t ms            -            "15m"                                 value in ms
- *	SEV      int64_t 1..5, 0 no    -            number; a name is read too            -
+ *	DUR      int64_t ms, 0 no      -            "15m", null                           value in ms
+ *	SEV      int64_t 1..5, 0 no    -            number, null; a name is read too      -
  *	ENUM     enum ARG              the enum     its word
  *	SUB      struct ARG            the entity   object
  *	LIST     struct ARG_list       the entity   array of objects                      elements
@@ -26,9 +26,9 @@
  *	SECRET   struct secret         -            configuration only: {env: X}, {file: X}
  *	SECRETS  struct secrets        -            configuration only: object of secrets
  *
- * Every struct begins with `unknown`: members that this version does not know, a chain of them by `next`. The store's reader keeps
- * them and the writer puts them back, so an older replica does not drop what a newer one wrote. Texts that were read are views of
- * the JSON tree: an object lives as long as the arena of its tree.
+ * Every struct begins with `unknown`: members that this version does not know, a chain of them by `next`. The store's
+ * reader keeps them and the writer puts them back, so an older replica does not drop what a newer one wrote. Texts that
+ * were read are views of the JSON tree: an object lives as long as the arena of its tree.
  */
 #ifndef MODEL_DESC_H
 #define MODEL_DESC_H
@@ -41,12 +41,14 @@ enum field_kind { K_STR, K_INT, K_BOOL, K_TIME, K_DUR, K_SEV, K_ENUM, K_SUB, K_L
  * an empty text is shown as null; REF it names another object (the documentation says which kind). */
 enum { REQ = 1, RO = 2, IDX = 4, INNER = 8, VIEW = 16, NIL = 32, REF = 64 };
 
-/* API: what clients send and see: unknown members and RO fields are refused, INNER and secrets hidden; null only where it is shown.
- * DOOR: what alert senders send: as API, but what we do not know or they may not set is ignored (a page is worth more than a typo),
- * and null is "not given".
- * STORE: our own documents: VIEW left out, empty values left out, unknown members kept. Reading does not check limits or REQ: a
- * limit that was lowered since must not make a document unreadable.
- * CONFIG: the configuration file: scalars arrive as text and are typed by the field. Written as the store's, secrets as references. */
+/* API: what clients send and see: unknown members and RO fields are refused, INNER and secrets hidden; null only where
+ * null is shown.
+ * DOOR: what alert senders send: as API, but what we do not know or they may not set is ignored (a page is worth more
+ * than a typo), and null is "not given".
+ * STORE: our own documents: VIEW left out, empty values left out, unknown members kept. Reading does not check limits or
+ * REQ: a limit that was lowered since must not make a document unreadable.
+ * CONFIG: the configuration file: scalars arrive as text and are typed by the field. Written as the store's. Secrets are
+ * written as their references, never as what they refer to. */
 enum desc_view { V_API, V_DOOR, V_STORE, V_CONFIG };
 
 struct strs { struct str *v; size_t n; };
@@ -134,8 +136,9 @@ int desc_read(struct arena *a, void *obj, const struct entity *e, const struct j
 void desc_write(struct buf *out, const struct entity *e, const void *obj, enum desc_view v);   /* compact JSON */
 void desc_openapi(struct buf *out, const struct entity *e);   /* "name":{JSON Schema 2020-12 as OpenAPI 3.1 wants it} */
 
-/* The store's keys of an object: keys[i] for the i-th IDX field, in the arena; empty for an empty text. Numbers (never negative) are padded
- * to 12 digits, times to 15, so byte order is value order. The first field of an entity that has keys is its id. */
+/* The store's keys of an object: keys[i] for the i-th IDX field, in the arena; empty for an empty text. Numbers (never
+ * negative) are padded to 12 digits, times to 15, so byte order is value order. The first field of an entity that has keys
+ * is its id. */
 size_t desc_keys(struct arena *a, const struct entity *e, const void *obj, struct str *keys, size_t keys_max);
 int desc_key_index(const struct entity *e, struct str field); /* which key that field is, or -1 */
 

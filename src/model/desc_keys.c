@@ -1,4 +1,4 @@
-/* desc_keys.c - walks that pick single fields: the store's listing keys, and the secrets somebody must look up. */
+/* desc_keys.c - walks that pick single fields: the store's listing keys, the secrets somebody must look up. */
 #include "model/walk.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static struct str key_value(struct arena *a, const struct field *f, const void *
 	case K_TIME: return padded(a, number_at(p), TIME_DIGITS);
 	case K_SUB: case K_LIST: case K_STRS: case K_MAP: case K_ANY: case K_SECRET: case K_SECRETS: break;
 	}
-	abort();                                          /* a table that marks a field which has no order: our own mistake */
+	abort();                                  /* a table that marks a field without an order: our own mistake */
 }
 
 static struct str joined(struct arena *a, struct str value, struct str id)
@@ -77,27 +77,32 @@ static void walk_secrets(const struct secret_walk *w, const struct entity *e, ch
 
 static void walk_field(const struct secret_walk *w, const struct field *f, void *p, struct str path)
 {
-	struct span list = { 0 };
-	struct secrets *map = p;
+	struct span list = f->kind == K_LIST ? span_at(p) : (struct span){ 0 };
+	struct secrets named = f->kind == K_SECRETS ? *(struct secrets *)p : (struct secrets){ 0 };
 	if (f->kind == K_SECRET)
 		tell(w, path, p);
-	else if (f->kind == K_SUB)
+	if (f->kind == K_SUB)
 		walk_secrets(w, f->sub, p, path);
-	else if (f->kind == K_LIST)
-		list = span_at(p);
-	for (size_t i = 0; i < list.n; i++)
-		walk_secrets(w, f->sub, list.v + i * f->sub->size, arena_fmt(w->a, "%.*s[%zu]", STR_ARG(path), i));
-	for (size_t i = 0; f->kind == K_SECRETS && i < map->n; i++)
-		tell(w, arena_fmt(w->a, "%.*s.%.*s", STR_ARG(path), STR_ARG(map->v[i].key)), &map->v[i].secret);
+	for (size_t i = 0; i < list.n; i++) {
+		struct str here = arena_fmt(w->a, "%.*s[%zu]", STR_ARG(path), i);
+		walk_secrets(w, f->sub, list.v + i * f->sub->size, here);
+	}
+	for (size_t i = 0; i < named.n; i++) {
+		struct str here = arena_fmt(w->a, "%.*s.%.*s", STR_ARG(path), STR_ARG(named.v[i].key));
+		tell(w, here, &named.v[i].secret);
+	}
 }
 
 static void walk_secrets(const struct secret_walk *w, const struct entity *e, char *obj, struct str path)
 {
-	for (const struct field *f = e->f; f < e->f + e->nf; f++)
-		walk_field(w, f, obj + f->off, arena_fmt(w->a, "%.*s%s%s", STR_ARG(path), path.n ? "." : "", f->name));
+	for (const struct field *f = e->f; f < e->f + e->nf; f++) {
+		struct str here = arena_fmt(w->a, "%.*s%s%s", STR_ARG(path), path.n ? "." : "", f->name);
+		walk_field(w, f, obj + f->off, here);
+	}
 }
 
-void desc_secrets(struct arena *a, const struct entity *e, void *obj, struct str path, desc_secret_f *fn, void *ctx)
+void desc_secrets(struct arena *a, const struct entity *e, void *obj, struct str path, desc_secret_f *fn,
+    void *ctx)
 {
 	struct secret_walk w = { a, fn, ctx };
 	walk_secrets(&w, e, obj, path);

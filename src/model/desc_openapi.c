@@ -1,5 +1,5 @@
-/* desc_openapi.c - an entity as a JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it): "name":{...}, to be put
- * among the document's components/schemas. It shows what a client sees, so inner fields and secrets are not in it.
+/* desc_openapi.c - an entity as a JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it): "name":{...}, to be put among
+ * the document's components/schemas. It shows what a client sees, so inner fields and secrets are not in it.
  */
 #include "model/walk.h"
 
@@ -9,7 +9,7 @@ static const char *const type_of[] = {
 	[K_INT]  = "\"type\":\"integer\",\"format\":\"int64\"",
 	[K_BOOL] = "\"type\":\"boolean\"",
 	[K_TIME] = "\"type\":\"string\",\"format\":\"date-time\"",
-	[K_DUR]  = "\"type\":\"string\",\"pattern\":\"^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$\",\"examples\":[\"15m\"]",
+	[K_DUR]  = "\"type\":\"string\",\"pattern\":\"^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$\"",
 	[K_SEV]  = "\"type\":\"integer\"",
 	[K_ENUM] = "\"type\":\"string\"",
 	[K_SUB]  = "",

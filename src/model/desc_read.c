@@ -1,289 +1,320 @@
-/* desc_read.c - JSON into an object, by its field table. Every fault is told, not the first only; paths are put together only when
- * there is one. Members usually come in the order of the table (we wrote them), so the search for a field begins after the last.
+/* desc_read.c - JSON into an object, by its field table. All faults are told, not the first only; their paths are
+ * put together only when there are any. Members mostly come in the order of the table (we wrote them), so the
+ * search for a field begins after the last one found.
  *
  * Recursion follows the nesting of the text, which json_parse has bounded.
  */
 #include "base/when.h"
 #include "model/walk.h"
-#include <assert.h>
 #include <errno.h>
 
-struct place { const struct place *up; struct str name; size_t index; };   /* name.p NULL: an element of a list */
 struct reader { struct arena *a; enum desc_view view; struct faults *f; };
 
-enum { PATH_MAX_BYTES = 512, QUOTE_MAX = 64 };
+/* A value and its place: what is being read. Spots live on the stack, each knows the one around it. */
+struct spot {
+	const struct reader *r;
+	const struct spot *up;
+	struct str name;                 /* .p NULL: element `index` of a list */
+	size_t index;
+	const struct field *f;
+	const struct jv *j;
+};
 
-static struct str clipped(struct str s, size_t max)
+enum { TEXT_MAX = 2048, PATH_MAX_BYTES = 1024, QUOTE_MAX = 64 };
+
+static struct spot member(const struct spot *s, const struct jv *j)
 {
-	if (s.n > max)
-		s.n = str_utf8_span((struct str){ s.p, max });
+	return (struct spot){ .r = s->r, .up = s, .name = j->key, .f = s->f, .j = j };
+}
+
+static struct spot element(const struct spot *s, size_t index, const struct jv *j)
+{
+	return (struct spot){ .r = s->r, .up = s, .index = index, .f = s->f, .j = j };
+}
+
+static struct str clipped(struct str s)
+{
+	if (s.n > QUOTE_MAX)
+		s.n = str_utf8_span((struct str){ s.p, QUOTE_MAX });
 	return s;
 }
 
-static void write_path(struct buf *b, const struct place *at)
+static void write_path(struct buf *b, const struct spot *s)
 {
-	if (at->up != NULL)
-		write_path(b, at->up);
-	if (at->name.p == NULL) {
-		buf_fmt(b, "[%zu]", at->index);
+	if (s->up != NULL)
+		write_path(b, s->up);
+	if (s->name.p == NULL) {
+		buf_fmt(b, "[%zu]", s->index);
 		return;
 	}
-	if (b->n > 0 && at->name.n > 0)
+	if (b->n > 0 && s->name.n > 0)
 		buf_char(b, '.');
-	buf_add(b, clipped(at->name, QUOTE_MAX));
+	buf_add(b, s->up ? clipped(s->name) : s->name);
 }
 
-PRINTF_LIKE(4, 5) static void wrong(const struct reader *r, const struct place *at, const struct jv *j, const char *fmt, ...)
+PRINTF_LIKE(2, 3) static void wrong(const struct spot *s, const char *fmt, ...)
 {
-	struct buf path = BUF(PATH_MAX_BYTES), what = BUF(PATH_MAX_BYTES * 4);
+	struct buf path = BUF(PATH_MAX_BYTES), what = BUF(TEXT_MAX);
 	va_list ap;
 	va_start(ap, fmt);
 	buf_vfmt(&what, fmt, ap);
 	va_end(ap);
-	write_path(&path, at);
-	fault_add(r->f, j, buf_str(&path), "%.*s", STR_ARG(buf_str(&what)));
+	write_path(&path, s);
+	fault_add(s->r->f, s->j, buf_str(&path), "%.*s", STR_ARG(buf_str(&what)));
 	buf_free(&path);
 	buf_free(&what);
 }
 
-/* "must be X, not Y". Y is the text itself where the text was what could have been right. */
-static void wrong_type(const struct reader *r, const struct place *at, const struct jv *j, const char *want, bool is_text_fit)
+/* "must be X, not Y", where Y is the kind of value that came. */
+static void wrong_type(const struct spot *s, const char *want)
 {
-	static const char *const article[] = { [J_NULL] = "", [J_BOOL] = "a ", [J_INT] = "an ", [J_REAL] = "a ",
-		[J_STR] = "a ", [J_ARR] = "an ", [J_OBJ] = "an " };
-	struct str text = clipped(j->s, QUOTE_MAX);
-	if (j->t == J_STR && (is_text_fit || r->view == V_CONFIG))
-		wrong(r, at, j, "must be %s, not \"%.*s\"%s", want, STR_ARG(text), text.n < j->s.n ? "..." : "");
+	static const char *const came[] = { [J_NULL] = "null", [J_BOOL] = "a boolean", [J_INT] = "an integer",
+		[J_REAL] = "a number", [J_STR] = "a string", [J_ARR] = "an array", [J_OBJ] = "an object" };
+	wrong(s, "must be %s, not %s", want, came[s->j->t]);
+}
+
+/* The same for a kind that is written as text: then Y is that text. */
+static void wrong_text(const struct spot *s, const char *want)
+{
+	struct str text = clipped(s->j->s);
+	if (s->j->t == J_STR)
+		wrong(s, "must be %s, not \"%.*s\"%s", want, STR_ARG(text), text.n < s->j->s.n ? "..." : "");
 	else
-		wrong(r, at, j, "must be %s, not %s%s", want, article[j->t], json_type_name(j->t));
+		wrong_type(s, want);
+}
+
+/* In the configuration every scalar is a text. */
+static bool is_config_text(const struct spot *s)
+{
+	return s->r->view == V_CONFIG && s->j->t == J_STR;
+}
+
+static void wrong_scalar(const struct spot *s, const char *want)
+{
+	(is_config_text(s) ? wrong_text : wrong_type)(s, want);
 }
 
 /* Our own documents are taken as they are: a limit that was lowered since must not make them unreadable. */
-static bool has_limits(const struct reader *r)
+static bool has_limits(const struct spot *s)
 {
-	return r->view != V_STORE;
+	return s->r->view != V_STORE;
 }
 
-static void read_str(const struct reader *r, const struct place *at, const struct field *f, const struct jv *j, struct str *ret)
+static bool is_out_of_range(const struct spot *s, int64_t v)
 {
-	*ret = j->s;
-	if (j->t != J_STR)
-		wrong_type(r, at, j, "a string", false);
-	else if (!has_limits(r))
+	return has_limits(s) && s->f->max > s->f->min && (v < s->f->min || v > s->f->max);
+}
+
+static struct str read_text(const struct spot *s)
+{
+	if (s->j->t != J_STR)
+		wrong_scalar(s, "a string");
+	else if (has_limits(s) && !str_is_utf8(s->j->s))
+		wrong(s, "must be valid UTF-8");
+	return s->j->s;
+}
+
+static void read_str(const struct spot *s, struct str *ret)
+{
+	const struct field *f = s->f;
+	*ret = read_text(s);
+	if (!has_limits(s) || s->j->t != J_STR)
 		return;
-	else if (f->max > 0 && j->s.n > (uint64_t)f->max)
-		wrong(r, at, j, "longer than %lld bytes", (long long)f->max);
-	else if (j->s.n == 0 && f->min > 0 && (f->flags & REQ))
-		wrong(r, at, j, "must not be empty");
-	else if (j->s.n > 0 && j->s.n < (uint64_t)f->min)
-		wrong(r, at, j, "shorter than %lld bytes", (long long)f->min);
-	else if (!str_is_utf8(j->s))
-		wrong(r, at, j, "must be valid UTF-8");
+	if (f->max > 0 && ret->n > (uint64_t)f->max)
+		wrong(s, "longer than %lld bytes", (long long)f->max);
+	else if (ret->n == 0 && f->min > 0 && (f->flags & REQ))
+		wrong(s, "must not be empty");
+	else if (ret->n > 0 && ret->n < (uint64_t)f->min)
+		wrong(s, "shorter than %lld bytes", (long long)f->min);
 }
 
-/* A number of any kind, as JSON or, in the configuration, as its text. */
-static bool take_int(const struct reader *r, const struct jv *j, int64_t *ret)
+static void read_int(const struct spot *s, int64_t *ret)
 {
-	if (r->view == V_CONFIG && j->t == J_STR)
-		return str_int(j->s, ret);
-	*ret = j->i;
-	return j->t == J_INT;
+	*ret = s->j->i;
+	if (is_config_text(s) ? !str_int(s->j->s, ret) : s->j->t != J_INT)
+		wrong_scalar(s, "an integer");
+	else if (is_out_of_range(s, *ret))
+		wrong(s, "must be %lld..%lld", (long long)s->f->min, (long long)s->f->max);
 }
 
-static void read_int(const struct reader *r, const struct place *at, const struct field *f, const struct jv *j, int64_t *ret)
+static void read_bool(const struct spot *s, bool *ret)
 {
-	if (!take_int(r, j, ret))
-		wrong_type(r, at, j, "an integer", false);
-	else if (has_limits(r) && f->max > f->min && (*ret < f->min || *ret > f->max))
-		wrong(r, at, j, "must be %lld..%lld", (long long)f->min, (long long)f->max);
+	bool is_text = is_config_text(s);
+	*ret = is_text ? str_eq(s->j->s, S("true")) : s->j->i != 0;
+	if (is_text ? !*ret && !str_eq(s->j->s, S("false")) : s->j->t != J_BOOL)
+		wrong_scalar(s, "true or false");
 }
 
-static void read_bool(const struct reader *r, const struct place *at, const struct jv *j, bool *ret)
+static void read_time(const struct spot *s, int64_t *ret)
 {
-	bool is_text = r->view == V_CONFIG && j->t == J_STR;
-	*ret = is_text ? str_eq(j->s, S("true")) : j->i != 0;
-	if (is_text ? !*ret && !str_eq(j->s, S("false")) : j->t != J_BOOL)
-		wrong_type(r, at, j, "true or false", false);
+	if (s->j->t != J_STR || when_read(s->j->s, ret))
+		wrong_text(s, "a time such as 2026-01-02T03:04:05Z");
 }
 
-static void read_time(const struct reader *r, const struct place *at, const struct jv *j, int64_t *ret)
+static void read_duration(const struct spot *s, int64_t *ret)
 {
-	if (j->t != J_STR || when_read(j->s, ret))
-		wrong_type(r, at, j, "a time such as 2026-01-02T03:04:05Z", true);
-}
-
-static void read_duration(const struct reader *r, const struct place *at, const struct field *f, const struct jv *j, int64_t *ret)
-{
-	if (j->t != J_STR || duration_read(j->s, ret)) {
-		wrong_type(r, at, j, "a duration such as 90s, 15m or 1h45m", true);
-	} else if (has_limits(r) && f->max > f->min && (*ret < f->min || *ret > f->max)) {
-		struct buf range = BUF(128);
-		duration_write(&range, f->min);
+	if (s->j->t != J_STR || duration_read(s->j->s, ret)) {
+		wrong_text(s, "a duration such as 90s, 15m or 1h45m");
+	} else if (is_out_of_range(s, *ret)) {
+		struct buf range = BUF(TEXT_MAX);
+		duration_write(&range, s->f->min);
 		buf_add(&range, S(".."));
-		duration_write(&range, f->max);
-		wrong(r, at, j, "must be %.*s", STR_ARG(buf_str(&range)));
+		duration_write(&range, s->f->max);
+		wrong(s, "must be %.*s", STR_ARG(buf_str(&range)));
 		buf_free(&range);
 	}
 }
 
-static void read_severity(const struct reader *r, const struct place *at, const struct jv *j, int64_t *ret)
+static void read_severity(const struct spot *s, int64_t *ret)
 {
-	int64_t word = j->t == J_STR ? severity_value(j->s) : 0;
-	*ret = word ? word : j->i;
-	if (j->t == J_STR ? word == 0 : j->t != J_INT)
-		wrong_type(r, at, j, "a severity: critical, high, medium, low, info or 5..1", true);
-	else if (has_limits(r) && (*ret < 1 || *ret > 5))
-		wrong(r, at, j, "must be 1..5");
+	*ret = s->j->t == J_STR ? severity_value(s->j->s) : s->j->i;
+	if (s->j->t == J_STR ? *ret == 0 : s->j->t != J_INT)
+		wrong_text(s, "a severity: critical, high, medium, low, info or 5..1");
+	else if (has_limits(s) && (*ret < 1 || *ret > 5))
+		wrong(s, "must be 1..5");
 }
 
-static void read_enum(const struct reader *r, const struct place *at, const struct field *f, const struct jv *j, void *ret)
+static void wrong_word(const struct spot *s)
 {
-	int value = j->t == J_STR ? enum_value(f->names, j->s) : -1;
-	if (value >= 0) {
-		memcpy(ret, &value, sizeof value);
-		return;
-	}
-	struct buf words = BUF(PATH_MAX_BYTES);
-	struct str text = clipped(j->s, QUOTE_MAX);
-	for (size_t i = 0; i < f->names->n; i++)
-		buf_fmt(&words, "%s%s", i ? ", " : "", f->names->v[i]);
-	if (j->t == J_STR)
-		wrong(r, at, j, "unknown value \"%.*s\"; one of: %.*s", STR_ARG(text), STR_ARG(buf_str(&words)));
-	else
-		wrong_type(r, at, j, "a string", false);
+	const struct names *names = s->f->names;
+	struct buf words = BUF(TEXT_MAX);
+	for (size_t i = 0; i < names->n; i++)
+		buf_fmt(&words, "%s%s", i ? ", " : "", names->v[i]);
+	wrong(s, "unknown value \"%.*s\"; one of: %.*s", STR_ARG(clipped(s->j->s)), STR_ARG(buf_str(&words)));
 	buf_free(&words);
 }
 
-static size_t count(const struct jv *j)
+static void read_enum(const struct spot *s, void *ret)
 {
-	size_t n = 0;
-	for (const struct jv *k = j->kid; k != NULL; k = k->next)
-		n++;
-	return n;
+	int value = s->j->t == J_STR ? enum_value(s->f->names, s->j->s) : -1;
+	if (value >= 0)
+		memcpy(ret, &value, sizeof value);
+	else if (s->j->t == J_STR)
+		wrong_word(s);
+	else
+		wrong_type(s, "a string");
 }
 
-/* Room for as many elements as j has, or NULL with the fault told (or with *ret_n 0: there are none). */
-static void *room(const struct reader *r, const struct place *at, const struct field *f, const struct jv *j, size_t size,
-    size_t *ret_n)
+/* Room for as many elements as the value has, or NULL: there are none, or the fault is told. */
+static void *room(const struct spot *s, size_t size, size_t *ret_n)
 {
-	size_t n = count(j);
+	const struct field *f = s->f;
+	size_t n = 0;
 	void *v = NULL;
-	if (has_limits(r) && f->max > 0 && n > (uint64_t)f->max)
-		wrong(r, at, j, "more than %lld elements", (long long)f->max);
-	else if (has_limits(r) && (f->flags & REQ) && n < (uint64_t)f->min)
-		wrong(r, at, j, "needs at least %lld element%s", (long long)f->min, f->min == 1 ? "" : "s");
-	else if (n > 0 && (v = arena_alloc(r->a, n, size)) == NULL)
-		wrong(r, at, j, "too large");
+	for (const struct jv *k = s->j->kid; k != NULL; k = k->next)
+		n++;
+	if (has_limits(s) && f->max > 0 && n > (uint64_t)f->max)
+		wrong(s, "more than %lld elements", (long long)f->max);
+	else if (has_limits(s) && (f->flags & REQ) && n < (uint64_t)f->min)
+		wrong(s, "needs at least %lld element%s", (long long)f->min, f->min == 1 ? "" : "s");
+	else if (n > 0 && (v = arena_alloc(s->r->a, n, size)) == NULL)
+		wrong(s, "too large");
 	*ret_n = v ? n : 0;
 	return v;
 }
 
-static struct str read_text(const struct reader *r, const struct place *at, const struct jv *j)
+static void read_strs(const struct spot *s, struct strs *ret)
 {
-	if (j->t != J_STR)
-		wrong_type(r, at, j, "a string", false);
-	else if (has_limits(r) && !str_is_utf8(j->s))
-		wrong(r, at, j, "must be valid UTF-8");
-	return j->s;
-}
-
-static void read_strs(const struct reader *r, const struct place *at, const struct field *f, const struct jv *j, struct strs *ret)
-{
-	struct place here = { .up = at };
-	if (j->t != J_ARR) {
-		wrong_type(r, at, j, "a list of strings", false);
+	const struct jv *k = s->j->kid;
+	if (s->j->t != J_ARR) {
+		wrong_scalar(s, "a list of strings");
 		return;
 	}
-	ret->v = room(r, at, f, j, sizeof *ret->v, &ret->n);
-	const struct jv *k = j->kid;
-	for (here.index = 0; here.index < ret->n; here.index++, k = k->next)
-		ret->v[here.index] = read_text(r, &here, k);
+	ret->v = room(s, sizeof *ret->v, &ret->n);
+	for (size_t i = 0; i < ret->n; i++, k = k->next) {
+		struct spot here = element(s, i, k);
+		ret->v[i] = read_text(&here);
+	}
 }
 
-static void read_map(const struct reader *r, const struct place *at, const struct field *f, const struct jv *j, struct map *ret)
+static void read_map(const struct spot *s, struct map *ret)
 {
-	if (j->t != J_OBJ) {
-		wrong_type(r, at, j, "an object of strings", false);
+	const struct jv *k = s->j->kid;
+	if (s->j->t != J_OBJ) {
+		wrong_scalar(s, "an object of strings");
 		return;
 	}
-	ret->v = room(r, at, f, j, sizeof *ret->v, &ret->n);
-	const struct jv *k = j->kid;
-	for (size_t i = 0; i < ret->n; i++, k = k->next)
-		ret->v[i] = (struct pair){ k->key, read_text(r, &(struct place){ .up = at, .name = k->key }, k) };
+	ret->v = room(s, sizeof *ret->v, &ret->n);
+	for (size_t i = 0; i < ret->n; i++, k = k->next) {
+		struct spot here = member(s, k);
+		ret->v[i] = (struct pair){ k->key, read_text(&here) };
+	}
 }
 
 /* A literal is refused without being repeated: the fault may end in a log. */
-static void read_secret(const struct reader *r, const struct place *at, const struct jv *j, struct secret *ret)
+static void read_secret(const struct spot *s, struct secret *ret)
 {
-	if (j->t != J_OBJ) {
-		wrong(r, at, j, "a secret must be a reference such as {env: NAME}, not a literal");
+	if (s->j->t != J_OBJ) {
+		wrong(s, "a secret must be a reference such as {env: NAME}, not a literal");
 		return;
 	}
-	for (const struct jv *k = j->kid; k != NULL; k = k->next) {
-		struct place here = { .up = at, .name = k->key };
-		struct str *to = str_eq(k->key, S("env")) ? &ret->env : str_eq(k->key, S("file")) ? &ret->file : NULL;
-		if (to == NULL)
-			wrong(r, &here, k, "unknown key; a secret is {env: NAME} or {file: PATH}");
-		else if ((*to = read_text(r, &here, k)).n == 0)
-			wrong(r, &here, k, "must not be empty");
+	for (const struct jv *k = s->j->kid; k != NULL; k = k->next) {
+		struct spot here = member(s, k);
+		struct str *to = str_eq(k->key, S("env")) ? &ret->env : &ret->file;
+		if (to == &ret->file && !str_eq(k->key, S("file")))
+			wrong(&here, "unknown key; a secret is {env: NAME} or {file: PATH}");
+		else if ((*to = read_text(&here)).n == 0 && k->t == J_STR)
+			wrong(&here, "must not be empty");
 	}
-	if (j->kid == NULL || j->kid->next != NULL)
-		wrong(r, at, j, "a secret must have exactly one of env and file");
+	if (s->j->kid == NULL || s->j->kid->next != NULL)
+		wrong(s, "a secret must have exactly one of env and file");
 }
 
-static void read_secrets(const struct reader *r, const struct place *at, const struct field *f, const struct jv *j,
-    struct secrets *ret)
+static void read_secrets(const struct spot *s, struct secrets *ret)
 {
-	if (j->t != J_OBJ) {
-		wrong(r, at, j, "must be an object of secrets such as {NAME: {env: VARIABLE}}");
+	const struct jv *k = s->j->kid;
+	if (s->j->t != J_OBJ) {
+		wrong(s, "must be an object of secrets such as {NAME: {env: VARIABLE}}");
 		return;
 	}
-	ret->v = room(r, at, f, j, sizeof *ret->v, &ret->n);
-	const struct jv *k = j->kid;
+	ret->v = room(s, sizeof *ret->v, &ret->n);
 	for (size_t i = 0; i < ret->n; i++, k = k->next) {
+		struct spot here = member(s, k);
 		ret->v[i].key = k->key;
-		read_secret(r, &(struct place){ .up = at, .name = k->key }, k, &ret->v[i].secret);
+		read_secret(&here, &ret->v[i].secret);
 	}
 }
 
-static void read_object(const struct reader *r, const struct place *at, const struct entity *e, const struct jv *j, char *obj);
+static void read_object(const struct spot *s, const struct entity *e, char *obj);
 
-static void read_list(const struct reader *r, const struct place *at, const struct field *f, const struct jv *j, void *ret)
+static void read_list(const struct spot *s, void *ret)
 {
+	const struct entity *e = s->f->sub;
+	const struct jv *k = s->j->kid;
 	struct span list;
-	struct place here = { .up = at };
-	if (j->t != J_ARR) {
-		wrong_type(r, at, j, "a list of objects", false);
+	if (s->j->t != J_ARR) {
+		wrong_scalar(s, "a list of objects");
 		return;
 	}
-	list.v = room(r, at, f, j, f->sub->size, &list.n);
+	list.v = room(s, e->size, &list.n);
 	memcpy(ret, &list, sizeof list);
-	const struct jv *k = j->kid;
-	for (here.index = 0; here.index < list.n; here.index++, k = k->next)
-		read_object(r, &here, f->sub, k, list.v + here.index * f->sub->size);
-}
-
-static void read_value(const struct reader *r, const struct place *at, const struct field *f, const struct jv *j, void *to)
-{
-	switch (f->kind) {
-	case K_STR: read_str(r, at, f, j, to); break;
-	case K_INT: read_int(r, at, f, j, to); break;
-	case K_BOOL: read_bool(r, at, j, to); break;
-	case K_TIME: read_time(r, at, j, to); break;
-	case K_DUR: read_duration(r, at, f, j, to); break;
-	case K_SEV: read_severity(r, at, j, to); break;
-	case K_ENUM: read_enum(r, at, f, j, to); break;
-	case K_SUB: read_object(r, at, f->sub, j, to); break;
-	case K_LIST: read_list(r, at, f, j, to); break;
-	case K_STRS: read_strs(r, at, f, j, to); break;
-	case K_MAP: read_map(r, at, f, j, to); break;
-	case K_ANY: memcpy(to, &j, sizeof j); break;
-	case K_SECRET: read_secret(r, at, j, to); break;
-	case K_SECRETS: read_secrets(r, at, f, j, to); break;
+	for (size_t i = 0; i < list.n; i++, k = k->next) {
+		struct spot here = element(s, i, k);
+		read_object(&here, e, list.v + i * e->size);
 	}
 }
 
-/* What may come in through a view. RO is among them at the API, to be refused with a better word than "unknown". */
+static void read_value(const struct spot *s, void *to)
+{
+	switch (s->f->kind) {
+	case K_STR: read_str(s, to); break;
+	case K_INT: read_int(s, to); break;
+	case K_BOOL: read_bool(s, to); break;
+	case K_TIME: read_time(s, to); break;
+	case K_DUR: read_duration(s, to); break;
+	case K_SEV: read_severity(s, to); break;
+	case K_ENUM: read_enum(s, to); break;
+	case K_SUB: read_object(s, s->f->sub, to); break;
+	case K_LIST: read_list(s, to); break;
+	case K_STRS: read_strs(s, to); break;
+	case K_MAP: read_map(s, to); break;
+	case K_ANY: memcpy(to, &s->j, sizeof s->j); break;
+	case K_SECRET: read_secret(s, to); break;
+	case K_SECRETS: read_secrets(s, to); break;
+	}
+}
+
+/* What may come in through a view. At the API that includes RO, to be refused with a better word than "unknown". */
 static bool is_known(const struct field *f, enum desc_view v)
 {
 	switch (v) {
@@ -306,92 +337,101 @@ static const struct field *find(const struct entity *e, const struct field *gues
 	return NULL;
 }
 
-static const char *nearest(const struct entity *e, struct str key, enum desc_view v)
+/* The field whose name is at most two edits away, or NULL. */
+static const struct field *nearest(const struct entity *e, struct str key, enum desc_view v)
 {
-	const char *name = NULL;
+	const struct field *found = NULL;
 	size_t best = 3;
 	for (const struct field *f = e->f; f < e->f + e->nf; f++) {
 		size_t d = str_distance(field_name(f), key);
-		if (d < best && d < key.n && is_known(f, v) && (v == V_CONFIG || !(f->flags & RO))) {
+		if (d < best && d < key.n && is_known(f, v) && !(f->flags & (RO | VIEW))) {
 			best = d;
-			name = f->name;
+			found = f;
 		}
 	}
-	return name;
+	return found;
 }
 
 /* Puts a copy of the member at the end of a chain and returns the new end. */
-static struct jv **keep(const struct reader *r, const struct place *at, const struct jv *m, struct jv **tail)
+static struct jv **keep(const struct spot *s, struct jv **tail)
 {
-	struct jv *copy = arena_alloc(r->a, 1, sizeof *copy);
+	struct jv *copy = arena_alloc(s->r->a, 1, sizeof *copy);
 	if (copy == NULL) {
-		wrong(r, at, m, "too large");
+		wrong(s, "too large");
 		return tail;
 	}
-	*copy = *m;
+	*copy = *s->j;
 	copy->next = NULL;
 	*tail = copy;
 	return &copy->next;
 }
 
-static void refuse(const struct reader *r, const struct place *at, const struct entity *e, const struct jv *m)
+static void refuse_unknown(const struct spot *s, const struct entity *e)
 {
-	const char *name = nearest(e, m->key, r->view), *what = r->view == V_CONFIG ? "key" : "member";
-	if (name)
-		wrong(r, at, m, "unknown %s; did you mean \"%s\"?", what, name);
+	const struct field *f = nearest(e, s->name, s->r->view);
+	const char *what = s->r->view == V_CONFIG ? "key" : "member";
+	if (f)
+		wrong(s, "unknown %s; did you mean \"%s\"?", what, f->name);
 	else
-		wrong(r, at, m, "unknown %s", what);
+		wrong(s, "unknown %s", what);
 }
 
-/* Null means "not given" except where a client of the API should know better. */
-static bool is_absent(const struct reader *r, const struct field *f, const struct jv *j)
+/* Null means "not given", but a client of the API should know where it may say so. */
+static bool is_absent(const struct spot *s, const struct field *f, const struct jv *j)
 {
-	return j == NULL || (j->t == J_NULL && (r->view != V_API || is_nullable(f)));
+	return j == NULL || (j->t == J_NULL && (s->r->view != V_API || is_nullable(f)));
 }
 
-static void check_required(const struct reader *r, const struct place *at, const struct entity *e, const struct jv *j)
+static void check_required(const struct spot *s, const struct entity *e)
 {
 	for (const struct field *f = e->f; f < e->f + e->nf; f++) {
-		struct place here = { .up = at, .name = field_name(f) };
-		bool is_wanted = (f->flags & REQ) && !(f->flags & RO) && is_known(f, r->view);
-		if (is_wanted && is_absent(r, f, json_get(j, here.name)))
-			wrong(r, &here, j, "is required");
+		bool is_wanted = (f->flags & REQ) && !(f->flags & RO) && is_known(f, s->r->view);
+		struct spot here = { .r = s->r, .up = s, .name = field_name(f), .f = f, .j = s->j };
+		if (is_wanted && is_absent(s, f, json_get(s->j, here.name)))
+			wrong(&here, "is required");
 	}
 }
 
-static void read_object(const struct reader *r, const struct place *at, const struct entity *e, const struct jv *j, char *obj)
+static void read_member(const struct spot *s, char *obj)
+{
+	if (s->r->view == V_API && (s->f->flags & (RO | VIEW)))
+		wrong(s, "is read-only");
+	else if (!is_absent(s, s->f, s->j))
+		read_value(s, obj + s->f->off);
+}
+
+static void read_object(const struct spot *s, const struct entity *e, char *obj)
 {
 	const struct field *guess = e->f;
 	struct jv *unknown = NULL, **tail = &unknown;
-	if (j->t != J_OBJ) {
-		wrong_type(r, at, j, "an object", false);
+	if (s->j->t != J_OBJ) {
+		wrong_scalar(s, "an object");
 		return;
 	}
-	for (const struct jv *m = j->kid; m != NULL; m = m->next) {
-		struct place here = { .up = at, .name = m->key };
-		const struct field *f = find(e, guess, m->key, r->view);
-		if (f == NULL && r->view == V_STORE)
-			tail = keep(r, &here, m, tail);
-		else if (f == NULL && r->view != V_DOOR)
-			refuse(r, &here, e, m);
-		else if (f != NULL && r->view == V_API && (f->flags & (RO | VIEW)))
-			wrong(r, &here, m, "is read-only");
-		else if (f != NULL && !is_absent(r, f, m))
-			read_value(r, &here, f, m, obj + f->off);
-		guess = f ? f + 1 : guess;
+	for (const struct jv *m = s->j->kid; m != NULL; m = m->next) {
+		struct spot here = member(s, m);
+		here.f = find(e, guess, m->key, s->r->view);
+		if (here.f != NULL) {
+			read_member(&here, obj);
+			guess = here.f + 1;
+		} else if (s->r->view == V_STORE) {
+			tail = keep(&here, tail);
+		} else if (s->r->view != V_DOOR) {
+			refuse_unknown(&here, e);
+		}
 	}
 	memcpy(obj, &unknown, sizeof unknown);
-	if (has_limits(r))
-		check_required(r, at, e, j);
+	if (has_limits(s))
+		check_required(s, e);
 }
 
 int desc_read(struct arena *a, void *obj, const struct entity *e, const struct jv *j, enum desc_view v, struct str path,
     struct faults *f)
 {
 	struct reader r = { a, v, f };
-	struct place at = { .name = path.p ? path : S("") };
+	struct spot top = { .r = &r, .name = path.p ? path : S(""), .j = j };
 	size_t before = f->n;
 	memset(obj, 0, e->size);
-	read_object(&r, &at, e, j, obj);
+	read_object(&top, e, obj);
 	return f->n == before ? 0 : EINVAL;
 }

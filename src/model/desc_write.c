@@ -1,5 +1,5 @@
-/* desc_write.c - an object as compact JSON, field by field in the order of its table. It runs for every document that is
- * stored, so nothing here formats: names and words are copied, numbers go through buf_int.
+/* desc_write.c - an object as compact JSON, field by field in the order of its table. It runs for every document that
+ * is stored, so nothing here formats: names and words are copied, numbers go through buf_int.
  */
 #include "base/when.h"
 #include "model/walk.h"
@@ -45,24 +45,24 @@ static void write_name(struct buf *out, char sep, const struct field *f)
 
 static void write_str(struct buf *out, const struct field *f, struct str s)
 {
-	if (s.n == 0 && (f->flags & NIL))
+	if (s.n == 0 && is_nullable(f))
 		buf_add(out, S("null"));
 	else
 		buf_json(out, s);
 }
 
-static void write_number(struct buf *out, enum field_kind kind, int64_t v)
+static void write_number(struct buf *out, const struct field *f, int64_t v)
 {
-	bool is_text = kind == K_TIME || kind == K_DUR;
-	if (v == 0 && (kind == K_TIME || kind == K_SEV)) {
+	bool is_text = f->kind == K_TIME || f->kind == K_DUR;
+	if (v == 0 && is_nullable(f)) {
 		buf_add(out, S("null"));
 		return;
 	}
 	if (is_text)
 		buf_char(out, '"');
-	if (kind == K_TIME)
+	if (f->kind == K_TIME)
 		when_write(out, v);
-	else if (kind == K_DUR)
+	else if (f->kind == K_DUR)
 		duration_write(out, v);
 	else
 		buf_int(out, v);
@@ -138,7 +138,7 @@ static void write_value(struct buf *out, const struct field *f, const void *p, e
 {
 	switch (f->kind) {
 	case K_STR: write_str(out, f, *(const struct str *)p); break;
-	case K_INT: case K_TIME: case K_DUR: case K_SEV: write_number(out, f->kind, number_at(p)); break;
+	case K_INT: case K_TIME: case K_DUR: case K_SEV: write_number(out, f, number_at(p)); break;
 	case K_BOOL: buf_add(out, *(const bool *)p ? S("true") : S("false")); break;
 	case K_ENUM: buf_json(out, enum_word(f->names, word_at(p))); break;
 	case K_SUB: desc_write(out, f->sub, p, v); break;

@@ -1,5 +1,5 @@
-/* faults.c - gathers what is wrong with a text. A list of faults is bounded by its number, each sentence by its length, so that no
- * input can make the answer to it large; what does not fit any more is counted all the same.
+/* faults.c - gathers what is wrong with a text. A list of faults is bounded by its number, each sentence by its length,
+ * so that no input can make the answer to it large; what does not fit any more is counted all the same.
  */
 #include "model/desc.h"
 #include <stdio.h>

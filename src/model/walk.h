@@ -1,4 +1,4 @@
-/* walk.h - what the walkers over field tables share: a field's place in an object and which fields a view has.
+/* walk.h - what the walkers over field tables share: a field's place in an object, and which fields a view has.
  * Private to model/.
  *
  * Members are moved with memcpy, by shape: texts, lists and maps are all a pointer and a length.
@@ -41,7 +41,8 @@ static inline int word_at(const void *p)
 	return v;
 }
 
-static inline const struct jv *tree_at(const void *p)    /* an ANY, or the unknown members every struct begins with */
+/* An ANY, or the unknown members that every struct begins with. */
+static inline const struct jv *tree_at(const void *p)
 {
 	const struct jv *v;
 	memcpy(&v, p, sizeof v);
@@ -59,10 +60,10 @@ static inline bool is_shown(const struct field *f)
 	return !(f->flags & INNER) && !is_secret(f);
 }
 
-/* Shown as null when there is nothing. */
+/* Shown as null when there is nothing: a time, a wait or a severity of 0 would say something else. */
 static inline bool is_nullable(const struct field *f)
 {
-	return f->kind == K_TIME || f->kind == K_ANY || (f->kind == K_SEV && !(f->flags & REQ)) ||
-	    (f->kind == K_STR && (f->flags & NIL));
+	bool is_measure = f->kind == K_TIME || f->kind == K_DUR || f->kind == K_SEV;
+	return f->kind == K_ANY || (is_measure && !(f->flags & REQ)) || (f->kind == K_STR && (f->flags & NIL));
 }
 #endif

@@ -135,7 +135,8 @@ enum store_rc store_get(struct store *s, const store_kind *kind, const struct st
  * already carries the token the answer is STORE_OK; the token is compared before STORE_CONFLICT is said. */
 void store_commit(struct store *s, const struct store_txn *txns, struct store_result *results, size_t n);
 
-/* Documents with due <= due_le, lowest first inside a shard, always from the beginning: no cursor, on purpose. */
+/* Documents with due <= due_le and shard_lo <= shard < shard_hi, lowest due first inside a shard, always from the beginning: no
+ * cursor, on purpose. */
 enum store_rc store_due(struct store *s, store_kind kind, unsigned shard_lo, unsigned shard_hi, int64_t due_le, size_t limit,
     struct store_docs *out) MUST_USE;
 

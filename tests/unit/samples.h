@@ -53,7 +53,9 @@ static inline void sample_check(const char *dir, struct str name, sample_f *fn, 
 	if (!str_eq(buf_str(&got), buf_str(&want)))
 		fail_msg("%s became\n%.*sbut %s says\n%.*s", json.p, STR_ARG(buf_str(&got)), want_path.p,
 		    STR_ARG(buf_str(&want)));
-	buf_free(&json), buf_free(&want_path), buf_free(&input), buf_free(&want), buf_free(&got);
+	struct buf *all[] = { &json, &want_path, &input, &want, &got };
+	for (size_t i = 0; i < COUNT(all); i++)
+		buf_free(all[i]);
 }
 
 /* Every NN.json of the directory; there must be one. */

@@ -179,11 +179,12 @@ def what_is_not_there_is_404_and_the_wrong_method_405(t):
 
 @test
 def tokens_open_what_their_scopes_say_and_nothing_after_they_are_revoked(t):
-    server = t.server(start=False, auth={'required': True})
-    code, out, err = server.cli('token', 'create', '--config', server.file, '--name', 'first', '--scope', 'admin', '--scope', 'read', '--scope', 'write')
+    server = t.server()
+    code, out, err = server.cli('token', 'create', 'first', '--scope', 'read,write,admin')
     t.eq(code, 0, out + err)
-    admin = re.search(r'tsn_\S+', out)[0]
-    server.start()
+    admin = re.fullmatch(r'(tsn_\S+)\n', out)[1]
+    server.configure({**json.loads(server.file.read_text()), 'auth': {'required': True}})
+    server.restart()
     problem(server.request('GET', '/api/v1/incidents'), 401)
     problem(server.request('GET', '/api/v1/incidents', headers={'Authorization': 'Bearer ' + admin[:-1] + 'x'}), 401)
     server.token = admin

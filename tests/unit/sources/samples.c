@@ -62,7 +62,7 @@ static void run(const void *ctx, struct str input, struct buf *got)
 	size_t n = 0;
 	r.json = json_parse(&a, input, &why);
 	if (r.json == NULL)
-		fault_add(&f, NULL, S(""), "%.*s", STR_ARG(why));
+		fault_add(&f, NULL, S(""), "(what json_parse says)");   /* its words are its own to change */
 	if (r.json && s->decode(&a, &r, &events, &n, &f) == 0) {
 		for (size_t i = 0; i < n; i++)
 			show_event(got, &events[i]);

@@ -1,0 +1,59 @@
+/* tally.c - answers counted by handler and status: tocsin_http_requests. On the loop thread only, so plain numbers do. */
+#include "api/routes.h"
+#include <stdlib.h>
+
+static const int codes[] = { 200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413, 422, 500, 503 };
+enum { CODES = COUNT(codes), OTHER_CODE = CODES };
+
+/* Rows: the routes, then the doors, then requests for what there is not. */
+struct tally { const struct door *doors; size_t n_doors; uint64_t (*n)[CODES + 1]; };
+
+struct tally *tally_new(const struct api *api)
+{
+	size_t rows = ROUTES + api->n_doors + 1;
+	struct tally *t = xmalloc(sizeof *t);
+	*t = (struct tally){ .doors = api->doors, .n_doors = api->n_doors, .n = xmalloc(rows * sizeof *t->n) };
+	for (size_t i = 0; i < rows; i++)
+		for (size_t j = 0; j <= CODES; j++)
+			t->n[i][j] = 0;
+	return t;
+}
+
+void tally_free(struct tally *t)
+{
+	free(t->n);
+	free(t);
+}
+
+void tally_count(struct tally *t, const struct exchange *x, int status)
+{
+	size_t row = x->route ? (size_t)(x->route - routes) : x->door ? ROUTES + (size_t)(x->door - x->api->doors) : ROUTES + t->n_doors;
+	size_t code = 0;
+	while (code < CODES && codes[code] != status)
+		code++;
+	t->n[row][code]++;
+}
+
+static void row_write(const struct tally *t, size_t row, struct buf *b)
+{
+	const char *handler = row < ROUTES ? routes[row].path : row < ROUTES + t->n_doors ? source_at(row - ROUTES)->door : "none";
+	const char *method = row < ROUTES ? routes[row].method : row < ROUTES + t->n_doors ? "POST" : "any";
+	for (size_t i = 0; i <= CODES; i++) {
+		if (t->n[row][i] == 0)
+			continue;
+		buf_fmt(b, "tocsin_http_requests_total{handler=\"%s\",method=\"%s\",code=\"", handler, method);
+		if (i == OTHER_CODE)
+			buf_add(b, S("other"));
+		else
+			buf_int(b, codes[i]);
+		buf_fmt(b, "\"} %llu\n", (unsigned long long)t->n[row][i]);
+	}
+}
+
+void tally_write(const struct tally *t, struct buf *b, bool is_openmetrics)
+{
+	const char *family = is_openmetrics ? "tocsin_http_requests" : "tocsin_http_requests_total";
+	buf_fmt(b, "# TYPE %s counter\n# HELP %s HTTP requests answered, by handler, method and status.\n", family, family);
+	for (size_t row = 0; row <= ROUTES + t->n_doors; row++)
+		row_write(t, row, b);
+}

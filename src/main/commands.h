@@ -1,0 +1,8 @@
+/* commands.h - the commands that the command line leaves to main: serve, config check, config show. */
+#ifndef MAIN_COMMANDS_H
+#define MAIN_COMMANDS_H
+#include "cli/cli.h"
+
+int command_run(void *ctx, struct cli *c);                     /* cli_outside.run_main; returns the exit code */
+struct str command_explain(void *ctx, struct str name);        /* cli_outside.explain: what a code such as TOCSIN1102 means */
+#endif
