@@ -149,17 +149,25 @@ static void claim(struct engine *e, const struct store_docs *docs)
 	struct arena a = ARENA(64 << 20);
 	struct rooms rooms = { .n = 0 };
 	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
-	for (; due < docs->n && docs->v[due].due <= e->now_ms - e->now_err_ms && n < max; due++)
-		if (takes(e, &rooms, channel_of(&a, &docs->v[due]))) {
-			struct job *j = engine_own_job(e, CMD_CLAIM, docs->v[due].id, S(""));
+	int64_t later = INT64_MAX;
+	for (size_t i = 0; i < docs->n && n < max; i++) {      /* all of them: only inside a shard are they in order */
+		const struct store_doc *d = &docs->v[i];
+		if (d->due + e->now_err_ms > e->now_ms) {
+			later = d->due < later ? d->due : later;
+			continue;
+		}
+		due++;
+		if (takes(e, &rooms, channel_of(&a, d))) {
+			struct job *j = engine_own_job(e, CMD_CLAIM, d->id, S(""));
 			j->command.owner = e->setup->replica;
 			engine_todo(e, j);
 			n++;
 		}
+	}
 	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan;
 	e->page_scan = is_crowded && e->page_scan < SCAN_MAX ? e->page_scan * 2 : SCAN_MIN;
-	if (due < docs->n && n < max && docs->v[due].due + e->now_err_ms < e->next_page_ms)
-		e->next_page_ms = docs->v[due].due + e->now_err_ms;
+	if (n < max && later != INT64_MAX && later + e->now_err_ms < e->next_page_ms)
+		e->next_page_ms = later + e->now_err_ms;
 	if (n < due && e->now_ms + FULL_MS < e->next_page_ms)
 		e->next_page_ms = e->now_ms + FULL_MS;     /* no room for some: again when something comes back, or soon */
 	if (n == max || is_crowded)
