@@ -487,7 +487,7 @@ static enum store_rc store_due_(struct store *st, store_kind kind, unsigned lo, 
 	if (rc != STORE_OK)
 		return rc;
 	docs_open(out, limit);
-	for (unsigned shard = lo; shard <= hi; shard++)
+	for (unsigned shard = lo; shard < hi; shard++)
 		due_of_shard(h->s->memory, kind, shard, due_le, limit, out);
 	return out->n ? back(h) : STORE_OK;
 }
