@@ -78,10 +78,10 @@ static bool build(struct engine *e, struct delivery *d, const struct page *p, co
 	return o->how->build(&d->mem, o->settings, &m, &d->request, ret_why) == 0;
 }
 
-/* Still ours to send, as the store has it at this moment? */
-static bool is_wanted(struct engine *e, const struct page *p, const struct incident *inc)
+/* Still claimed by us, as the store has it at this moment? Somebody else may have claimed it since: a read can take long. */
+static bool is_ours(const struct engine *e, const struct page *p)
 {
-	return p && inc && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica) && (inc->status == DETECTED || MUTANT(6));
+	return p && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica);
 }
 
 static void send_claimed(struct engine *e, struct str id)
@@ -93,7 +93,7 @@ static void send_claimed(struct engine *e, struct str id)
 	const struct page *p = batch_read(&d->mem, e->env.store, KIND_page, id, &rc);
 	const struct incident *inc = p ? batch_read(&d->mem, e->env.store, KIND_incident, p->incident, &rc) : NULL;
 	engine_saw(e, rc);
-	if (rc == STORE_OK && is_wanted(e, p, inc)) {
+	if (rc == STORE_OK && is_ours(e, p) && inc && (inc->status == DETECTED || MUTANT(6))) {
 		d->page = p->id;
 		d->channel = p->channel;
 		d->attempt = p->attempt;
@@ -103,7 +103,7 @@ static void send_claimed(struct engine *e, struct str id)
 			return;
 		}
 		settle(e, p->id, (struct settlement){ .verdict = VERDICT_REFUSED, .attempt = p->attempt, .reason = why });
-	} else if (rc == STORE_OK && p) {
+	} else if (rc == STORE_OK && is_ours(e, p)) {
 		settle(e, p->id, (struct settlement){ .verdict = VERDICT_UNSENT, .attempt = p->attempt, .reason = S("") });
 	}                                                 /* unreadable now: the claim runs out and it is due again */
 	delivery_free(d);
