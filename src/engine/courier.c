@@ -78,10 +78,10 @@ static bool build(struct engine *e, struct delivery *d, const struct page *p, co
 	return o->how->build(&d->mem, o->settings, &m, &d->request, ret_why) == 0;
 }
 
-/* Still ours to send, as the store has it at this moment? */
-static bool is_wanted(struct engine *e, const struct page *p, const struct incident *inc)
+/* Still claimed by us, as the store has it at this moment? Somebody else may have claimed it since: a read can take long. */
+static bool is_ours(const struct engine *e, const struct page *p)
 {
-	return p && inc && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica) && (inc->status == DETECTED || MUTANT(6));
+	return p && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica);
 }
 
 /* Sends one claimed page if it is still wanted, from its documents as they were just read. */
@@ -94,7 +94,7 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 	const struct page *p = batch_decode(&d->mem, page, &rc);
 	const struct incident *inc = batch_decode(&d->mem, incident, &rc);
 	engine_saw(e, rc);
-	if (rc == STORE_OK && is_wanted(e, p, inc)) {
+	if (rc == STORE_OK && is_ours(e, p) && inc && (inc->status == DETECTED || MUTANT(6))) {
 		d->page = p->id;
 		d->channel = p->channel;
 		d->attempt = p->attempt;
@@ -104,7 +104,7 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 			return;
 		}
 		settle(e, p->id, (struct settlement){ .verdict = VERDICT_REFUSED, .attempt = p->attempt, .reason = why });
-	} else if (rc == STORE_OK && p) {
+	} else if (rc == STORE_OK && is_ours(e, p)) {
 		settle(e, p->id, (struct settlement){ .verdict = VERDICT_UNSENT, .attempt = p->attempt, .reason = S("") });
 	}                                                 /* unreadable now: the claim runs out and it is due again */
 	delivery_free(d);
@@ -179,12 +179,20 @@ static void claim(struct engine *e, const struct store_docs *docs)
 {
 	struct rooms rooms = { .n = 0 };
 	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
-	for (; due < docs->n && docs->v[due].due <= e->now_ms - e->now_err_ms && n < max; due++)
-		n += claim_one(e, &rooms, &docs->v[due]);
+	int64_t later = INT64_MAX;
+	for (size_t i = 0; i < docs->n && n < max; i++) {      /* all of them: only inside a shard are they in order */
+		const struct store_doc *d = &docs->v[i];
+		if (d->due + e->now_err_ms > e->now_ms) {
+			later = d->due < later ? d->due : later;
+			continue;
+		}
+		due++;
+		n += claim_one(e, &rooms, d);
+	}
 	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan;
 	e->page_scan = is_crowded && e->page_scan < SCAN_MAX ? e->page_scan * 2 : SCAN_MIN;
-	if (due < docs->n && n < max && docs->v[due].due + e->now_err_ms < e->next_page_ms)
-		e->next_page_ms = docs->v[due].due + e->now_err_ms;
+	if (n < max && later != INT64_MAX && later + e->now_err_ms < e->next_page_ms)
+		e->next_page_ms = later + e->now_err_ms;
 	if (n < due && e->now_ms + FULL_MS < e->next_page_ms)
 		e->next_page_ms = e->now_ms + FULL_MS;     /* no room for some: again when something comes back, or soon */
 	if (n == max || is_crowded)
