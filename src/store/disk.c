@@ -44,8 +44,8 @@ enum store_rc disk_lock(const char *path, int *ret_fd, struct buf *why)
 	}
 	struct buf pid = BUF(32);
 	buf_fmt(&pid, "pid %ld\n", (long)getpid());
-	if (ftruncate(fd, 0) != 0 || disk_write(fd, buf_str(&pid), 0) != 0)
-		(void)ftruncate(fd, 0);                            /* the name in it is a courtesy: the lock counts */
+	bool is_named = ftruncate(fd, 0) == 0 && disk_write(fd, buf_str(&pid), 0) == 0;
+	(void)is_named;                                            /* the name in it is a courtesy: the lock counts */
 	buf_free(&pid);
 	*ret_fd = fd;
 	return STORE_OK;
