@@ -97,7 +97,7 @@ const struct cli_command command_man = {
 	.args = "",
 	.summary = "print the manual page",
 	.examples = { "tocsin man > tocsin.1", "tocsin man | man -l -" },
-	.see = "help completion",
+	.see = "help, completion",
 	.exits = "0 2",
 	.run = run_man,
 };
