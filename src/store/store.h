@@ -114,7 +114,8 @@ struct store_ops {
 	enum store_rc (*purge)(struct store *, store_kind, int64_t expired_before, size_t limit, size_t *ret_done);
 	enum store_rc (*probe)(struct store *, int64_t *ret_commit_us);
 };
-struct store { const struct store_ops *ops; };                /* first member of every backend's own struct */
+/* First member of every backend's own struct. append_only: one bit per kind. */
+struct store { const struct store_ops *ops; unsigned n_kinds; uint32_t append_only; };
 
 /* Opens a backend by name: "memory", "json", "sqlite". Verifies or creates the schema, takes the single-process lock, runs recovery.
  * Refuses (STORE_CORRUPT) rather than dropping anything but a torn tail; STORE_FENCED: made by a newer version;
@@ -135,7 +136,8 @@ enum store_rc store_get(struct store *s, const store_kind *kind, const struct st
  * already carries the token the answer is STORE_OK; the token is compared before STORE_CONFLICT is said. */
 void store_commit(struct store *s, const struct store_txn *txns, struct store_result *results, size_t n);
 
-/* Documents with due <= due_le, lowest first inside a shard, always from the beginning: no cursor, on purpose. */
+/* Documents with due <= due_le and shard_lo <= shard < shard_hi, lowest due first inside a shard, always from the beginning: no
+ * cursor, on purpose. */
 enum store_rc store_due(struct store *s, store_kind kind, unsigned shard_lo, unsigned shard_hi, int64_t due_le, size_t limit,
     struct store_docs *out) MUST_USE;
 
