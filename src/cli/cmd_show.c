@@ -208,7 +208,7 @@ const struct cli_command command_show = {
 	.flags = flags,
 	.n_flags = COUNT(flags),
 	.examples = { "tocsin show 42", "tocsin show 42 --timeline" },
-	.see = "list ack resolve",
+	.see = "list, ack, resolve",
 	.exits = "0 1 2 4 5 8",
 	.run = run,
 };

@@ -125,7 +125,7 @@ const struct cli_command command_token_create = {
 	.flags = create_flags,
 	.n_flags = COUNT(create_flags),
 	.examples = { "tocsin token create ci --scope read", "export TOCSIN_TOKEN=$(tocsin token create me)" },
-	.see = "token list token revoke environment",
+	.see = "token list, token revoke, environment",
 	.exits = "0 1 2 4 8",
 	.run = run_create,
 };
@@ -138,7 +138,7 @@ const struct cli_command command_token_list = {
 	.flags = list_flags,
 	.n_flags = COUNT(list_flags),
 	.examples = { "tocsin token list", "tocsin token list -o json" },
-	.see = "token create token revoke",
+	.see = "token create, token revoke",
 	.exits = "0 1 2 4 8",
 	.run = run_list,
 };
@@ -154,7 +154,7 @@ const struct cli_command command_token_revoke = {
 	.flags = revoke_flags,
 	.n_flags = COUNT(revoke_flags),
 	.examples = { "tocsin token revoke 3f9a1c2e", "tocsin token list -o ids | tocsin token revoke -" },
-	.see = "token list token create",
+	.see = "token list, token create",
 	.exits = "0 1 2 4 5 7 8",
 	.run = run_revoke,
 };

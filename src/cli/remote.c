@@ -258,26 +258,38 @@ static void add_result(struct buf *b, struct str id, const struct answered *a)
 	buf_char(b, '}');
 }
 
+/* A run over many ids: the failure they share so far, or EXIT_FAILED when there are several kinds. */
+struct batch { struct cli *c; struct buf json; const char *done_word; bool as_json, is_single; int exit; size_t n_failed; };
+
+static void add_outcome(struct batch *b, struct str id, struct answered a)
+{
+	add_result(&b->json, id, &a);
+	if (a.exit == EXIT_DONE) {
+		if (!b->as_json)
+			tell_done(b->c, id, a.json, b->done_word);
+		return;
+	}
+	if (!b->is_single && a.exit != EXIT_UNREACHABLE)
+		a.why = arena_fmt(&b->c->mem, "%.*s: %.*s", STR_ARG(id), STR_ARG(a.why));
+	(void)remote_complain(b->c, &a);
+	b->exit = b->n_failed++ == 0 || b->exit == a.exit ? a.exit : EXIT_FAILED;
+}
+
+/* A server that is away ends the run: asking on would take the time of every other id too. */
 int remote_each(struct cli *c, id_call *call, const char *done_word)
 {
 	struct str_list ids;
-	struct buf json = BUF(ANSWER_MAX);
-	bool as_json = str_eq(flag_text(c, "output"), S("json"));
-	int worst = remote_ids(c, &ids), n_failed = 0;
-	buf_char(&json, '[');
-	for (size_t i = 0; worst != EXIT_UNREACHABLE && i < ids.n; i++) {
-		struct answered a = call(c, ids.v[i]);
-		add_result(&json, ids.v[i], &a);
-		if (a.exit) {
-			a.why = ids.n > 1 && a.exit != EXIT_UNREACHABLE ? arena_fmt(&c->mem, "%.*s: %.*s", STR_ARG(ids.v[i]), STR_ARG(a.why)) : a.why;
-			worst = n_failed++ && worst != a.exit ? EXIT_FAILED : remote_complain(c, &a);
-		} else if (!as_json) {
-			tell_done(c, ids.v[i], a.json, done_word);
-		}
-	}
-	buf_char(&json, ']');
-	if (as_json)
-		fprintf(c->o->out, "%.*s\n", STR_ARG(buf_str(&json)));
-	buf_free(&json);
-	return worst && n_failed > 0 && (size_t)n_failed < ids.n && worst != EXIT_UNREACHABLE ? EXIT_PARTLY : worst;
+	if (remote_ids(c, &ids))
+		return EXIT_FAILED;
+	struct batch b = { .c = c, .json = BUF(ANSWER_MAX), .done_word = done_word, .is_single = ids.n == 1,
+		.as_json = str_eq(flag_text(c, "output"), S("json")) };
+	size_t tried = 0;
+	buf_char(&b.json, '[');
+	for (; tried < ids.n && b.exit != EXIT_UNREACHABLE; tried++)
+		add_outcome(&b, ids.v[tried], call(c, ids.v[tried]));
+	buf_add(&b.json, S("]\n"));
+	if (b.as_json)
+		(void)fwrite(b.json.p, 1, b.json.n, c->o->out);    /* errors stick to the stream; cli_main asks at the end */
+	buf_free(&b.json);
+	return b.n_failed > 0 && b.n_failed < tried ? EXIT_PARTLY : b.exit;
 }
