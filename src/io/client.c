@@ -88,7 +88,6 @@ static const char *cure_for(CURLcode rc)
 	static const struct { CURLcode rc; const char *cure; } table[] = {
 		{ CURLE_COULDNT_RESOLVE_HOST, "check the name, and that this machine can resolve it" },
 		{ CURLE_COULDNT_RESOLVE_PROXY, "check the proxy in the environment" },
-		{ CURLE_COULDNT_CONNECT, "check the address and that a connection to it is allowed" },
 		{ CURLE_OPERATION_TIMEDOUT, "check that the service is up and a firewall lets this through" },
 		{ CURLE_PEER_FAILED_VERIFICATION, "check the certificate: its name, its chain, its dates" },
 		{ CURLE_SSL_CONNECT_ERROR, "check that the port speaks TLS 1.2 or later" },
@@ -127,6 +126,15 @@ static bool is_final(const struct call *k, CURLcode rc, long code)
 	return rc == CURLE_OK || (is_mail(k->transfer->request->url) ? code >= 400 : has_begun);
 }
 
+/* libcurl's sentence, but what the system said where nobody answered: "Failed to connect ... Couldn't connect" says the same twice. */
+static const char *why(struct call *k, CURLcode rc)
+{
+	long system = 0;
+	if (rc == CURLE_COULDNT_CONNECT && curl_easy_getinfo(k->easy, CURLINFO_OS_ERRNO, &system) == CURLE_OK && system != 0)
+		return strerror((int)system);
+	return k->error[0] ? k->error : curl_easy_strerror(rc);
+}
+
 static void read_reply(struct call *k, CURLcode rc)
 {
 	struct client_transfer *t = k->transfer;
@@ -136,7 +144,7 @@ static void read_reply(struct call *k, CURLcode rc)
 	curl_easy_getinfo(k->easy, CURLINFO_RESPONSE_CODE, &code);
 	t->reply = (struct wire_reply){ .status = is_final(k, rc, code) ? (int)code : 0 };
 	if (rc != CURLE_OK && !is_enough)
-		set_error(k, k->error[0] ? k->error : curl_easy_strerror(rc), cure_for(rc));
+		set_error(k, why(k, rc), cure_for(rc));
 	if (curl_easy_header(k->easy, "Retry-After", 0, CURLH_HEADER, -1, &retry) == CURLHE_OK)
 		t->reply.retry_after = fit(t->mem, str_c(retry->value));
 	t->reply.body = fit(t->mem, buf_str(&k->body));
