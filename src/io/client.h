@@ -4,7 +4,8 @@
  * is read off and dropped; no decompression; proxies as the environment says. Retries are the caller's business.
  *
  * A reply with a status is what the peer said: the HTTP status, or for mail 250 when the message was taken and else the code that
- * refused it (4xx, 5xx). Status 0: nothing was said that can be counted on; for mail that may be after the message had left.
+ * refused it (4xx, 5xx). Status 0: nothing was said that can be counted on; for mail that may be after the message had left. A status with an
+ * error: the answer broke off in its body.
  */
 #ifndef IO_CLIENT_H
 #define IO_CLIENT_H
