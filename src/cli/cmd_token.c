@@ -74,20 +74,29 @@ static int run_create(struct cli *c)
 	return EXIT_DONE;
 }
 
+struct gathering { const struct jv **rows; size_t n, cap; };
+
+static bool take(void *ctx, const struct jv *row)
+{
+	struct gathering *g = ctx;
+	if (g->n == g->cap) {
+		g->cap = g->cap ? g->cap * 2 : 64;
+		g->rows = xrealloc(g->rows, g->cap * sizeof *g->rows);
+	}
+	g->rows[g->n++] = row;
+	return true;
+}
+
 static int run_list(struct cli *c)
 {
-	struct answered a = remote_call(c, "GET", S("/api/v1/tokens"), S(""));
-	const struct jv *items = json_get(a.json, S("items")), **rows = NULL;
-	size_t n = 0, i = 0;
+	struct gathering g = { 0 };
+	struct answered a = remote_rows(c, S("/api/v1/tokens"), take, &g);
 	if (a.exit)
-		return remote_complain(c, &a);
-	for (const struct jv *t = items ? items->kid : NULL; t != NULL; t = t->next)
-		n++;
-	rows = NEWN(&c->mem, const struct jv *, n + 1);
-	for (const struct jv *t = items ? items->kid : NULL; t != NULL; t = t->next)
-		rows[i++] = t;
-	table_print(c, columns, COUNT(columns), rows, n);
-	return EXIT_DONE;
+		(void)remote_complain(c, &a);
+	else
+		table_print(c, columns, COUNT(columns), g.rows, g.n);
+	free(g.rows);
+	return a.exit;
 }
 
 static struct answered revoke(struct cli *c, struct str id)

@@ -3,7 +3,7 @@
 #include "cli/table.h"
 #include <string.h>
 
-enum { URL_MAX = 8 << 10, ANSWER_MAX = 64 << 20, TIMEOUT_MS = 15000, IDS_MAX_BYTES = 1 << 20 };
+enum { URL_MAX = 8 << 10, ANSWER_MAX = 64 << 20, TIMEOUT_MS = 15000, IDS_MAX_BYTES = 1 << 20, PAGE_ROWS = 200 };
 
 void add_encoded(struct buf *b, struct str s)
 {
@@ -81,8 +81,13 @@ static struct answered explain(struct cli *c, int status, const struct jv *probl
 	return failed(c, m->exit, m->cure, "%.*s%.*s", STR_ARG(what), STR_ARG(faults));
 }
 
+/* The client's error begins with the place, which is said already; "Connection refused" goes on in the middle of a sentence. */
 static struct answered unreachable(struct cli *c, struct str url, struct str error)
 {
+	struct str place = arena_fmt(&c->mem, "%.*s: ", STR_ARG(url));
+	struct str why = arena_str(&c->mem, str_starts(error, place) ? str_skip(error, place.n) : error);
+	bool is_word = why.n > 1 && why.p[0] >= 'A' && why.p[0] <= 'Z' && why.p[1] >= 'a' && why.p[1] <= 'z';
+	error = is_word ? arena_fmt(&c->mem, "%c%.*s", why.p[0] | 0x20, STR_ARG(str_skip(why, 1))) : why;
 	return failed(c, EXIT_UNREACHABLE, "is the server running? tocsin serve, or set TOCSIN_URL", "cannot reach %.*s (%.*s)", STR_ARG(url),
 	    STR_ARG(error));
 }
@@ -118,6 +123,35 @@ struct answered remote_call(struct cli *c, const char *method, struct str path, 
 	struct client_transfer t = { .request = &request, .mem = &c->mem, .answer_max = ANSWER_MAX };
 	c->o->perform(c->o->ctx, &t, TIMEOUT_MS);
 	return understand(c, url, &t.reply);
+}
+
+static struct str page_path(struct cli *c, struct str path, struct str cursor)
+{
+	struct buf b = BUF(URL_MAX);
+	struct str head, tail;
+	buf_fmt(&b, "%.*s%climit=%d", STR_ARG(path), str_cut(path, '?', &head, &tail) ? '&' : '?', PAGE_ROWS);
+	if (cursor.n) {
+		buf_add(&b, S("&cursor="));
+		add_encoded(&b, cursor);
+	}
+	struct str whole = arena_str(&c->mem, buf_str(&b));
+	buf_free(&b);
+	return whole;
+}
+
+struct answered remote_rows(struct cli *c, struct str path, row_take *take, void *ctx)
+{
+	struct answered a;
+	struct str cursor = S("");
+	bool wants_more = true;
+	do {
+		a = remote_call(c, "GET", page_path(c, path, cursor), S(""));
+		const struct jv *items = json_get(a.json, S("items"));
+		for (const struct jv *row = items ? items->kid : NULL; row != NULL && wants_more; row = row->next)
+			wants_more = take(ctx, row);
+		cursor = json_text(a.json, S("next"));
+	} while (a.exit == EXIT_DONE && cursor.n && wants_more);
+	return a;
 }
 
 /* The server's sentences may quote what senders wrote: shown without control characters. */
@@ -235,7 +269,7 @@ int remote_each(struct cli *c, id_call *call, const char *done_word)
 		struct answered a = call(c, ids.v[i]);
 		add_result(&json, ids.v[i], &a);
 		if (a.exit) {
-			a.why = ids.n > 1 ? arena_fmt(&c->mem, "%.*s: %.*s", STR_ARG(ids.v[i]), STR_ARG(a.why)) : a.why;
+			a.why = ids.n > 1 && a.exit != EXIT_UNREACHABLE ? arena_fmt(&c->mem, "%.*s: %.*s", STR_ARG(ids.v[i]), STR_ARG(a.why)) : a.why;
 			worst = n_failed++ && worst != a.exit ? EXIT_FAILED : remote_complain(c, &a);
 		} else if (!as_json) {
 			tell_done(c, ids.v[i], a.json, done_word);

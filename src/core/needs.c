@@ -14,20 +14,34 @@ static size_t event_needs(const struct world *w, const struct event *ev, struct 
 	return n;
 }
 
+/* A page's id begins with its incident's. */
+static struct str incident_of(struct str page)
+{
+	struct str head = S(""), tail;
+	return str_cut(page, '/', &head, &tail) ? head : S("");
+}
+
+static size_t page_needs(const struct command *c, struct need out[NEEDS_MAX])
+{
+	bool is_good_news = c->kind == CMD_SETTLE && c->settlement.verdict == VERDICT_DELIVERED;
+	out[0] = (struct need){ KIND_page, c->page };
+	out[1] = (struct need){ KIND_incident, incident_of(c->page) };
+	return is_good_news ? 1 : 2;
+}
+
 size_t decide_needs(const struct world *w, const struct command *c, struct arena *a, struct need out[NEEDS_MAX])
 {
 	if (c->kind == CMD_EVENT)
 		return event_needs(w, &c->event, a, out);
-	bool is_page = c->kind == CMD_CLAIM || c->kind == CMD_SETTLE;
-	out[0] = is_page ? (struct need){ KIND_page, c->page } : (struct need){ KIND_incident, c->incident };
-	return out[0].id.n > 0;
+	if (c->kind == CMD_CLAIM || c->kind == CMD_SETTLE)
+		return page_needs(c, out);
+	out[0] = (struct need){ KIND_incident, c->incident };
+	return c->incident.n > 0;
 }
 
 struct str decide_leads_to(enum kind kind, const void *obj)
 {
 	if (kind == KIND_alert)
 		return ((const struct alert *)obj)->incident;
-	if (kind == KIND_group)
-		return ((const struct group *)obj)->incident;
-	return kind == KIND_page ? ((const struct page *)obj)->incident : S("");
+	return kind == KIND_group ? ((const struct group *)obj)->incident : S("");
 }

@@ -83,13 +83,29 @@ const void *batch_read(struct arena *a, struct store *store, enum kind kind, str
 	return obj;
 }
 
-static void slot_fill(struct batch *b, struct slot *s, const struct store_doc *d, enum store_rc *rc)
+static void slot_set(struct slot *s, const struct store_doc *d, const void *obj)
 {
 	s->ver = d->ver;
 	s->due = d->due;
 	s->expire = d->expire;
-	s->obj = batch_decode(&b->mem, d, rc);
-	s->is_read = *rc == STORE_OK;
+	s->obj = obj;
+	s->is_read = true;
+}
+
+void batch_know(struct batch *b, const struct store_doc *d, const void *obj)
+{
+	struct slot *s = slot_find(b, (enum kind)d->kind, d->id);
+	if (s == NULL)
+		s = slot_add(b, (enum kind)d->kind, d->id);
+	if (!s->is_read)
+		slot_set(s, d, obj);
+}
+
+static void slot_fill(struct batch *b, struct slot *s, const struct store_doc *d, enum store_rc *rc)
+{
+	const void *obj = batch_decode(&b->mem, d, rc);
+	if (*rc == STORE_OK)
+		slot_set(s, d, obj);
 }
 
 static void slot_load(struct batch *b, struct slot *s)
@@ -116,8 +132,8 @@ static void want(struct batch *b, enum kind kind, struct str id)
 /* Reads up to one call's worth of what is wanted, and wants what those lead to. False: the store did not answer; each is asked for again when needed. */
 static bool read_wanted(struct batch *b)
 {
-	store_kind kind[STORE_GET_MAX];
-	struct str id[STORE_GET_MAX];
+	store_kind kind[STORE_GET_MAX] = { 0 };
+	struct str id[STORE_GET_MAX] = { { 0 } };
 	struct slot *slot[STORE_GET_MAX];
 	struct store_docs docs = { 0 };
 	size_t n = 0;
@@ -346,8 +362,10 @@ static void unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct bu
 {
 	struct store_write *w = NEWN(&b->mem, struct store_write, u->n + u->n_checks);
 	size_t n = 0;
-	for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
-		encode(b, s, json, &w[n++]);
+	for (int pass = 0; pass < 2; pass++)             /* what nobody ever writes again first: its token stays, see settle_unknown */
+		for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
+			if (kinds[s->kind].is_append_only == (pass == 0))
+				encode(b, s, json, &w[n++]);
 	for (size_t i = 0; i < u->n_checks; i++)
 		if (!u->checks[i]->is_changed)
 			w[n++] = (struct store_write){ .op = STORE_CHECK, .kind = (store_kind)u->checks[i]->kind, .id = u->checks[i]->id,
@@ -357,14 +375,25 @@ static void unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct bu
 	t->n = n;
 }
 
-/* Asks again, with the same tokens and writes, about those whose result is unknown: safe, and mostly they had been applied. */
+/* A conflict on asking again is a definite no only if a document that is written once came first: it would still carry the token. Any other
+ * may have been written by this transaction and again by somebody else since. */
+static bool is_definite(const struct store_txn *t, enum store_rc rc)
+{
+	return rc == STORE_OK || (rc == STORE_CONFLICT && kinds[t->w[0].kind].is_append_only);
+}
+
+/* Asks again, with the same tokens and writes, about those whose result is unknown: safe, and mostly they had been applied. "Not applied" then
+ * speaks of the asking alone: what was unknown stays so until the store says yes, or a condition can never hold again. */
 static void settle_unknown(struct batch *b, const struct store_txn *txns, struct store_result *results, size_t n, struct metrics *m)
 {
 	for (size_t i = 0; i < n; i++) {
-		for (int tries = 0; results[i].rc == STORE_UNKNOWN && tries < UNKNOWN_TRIES; tries++) {
+		bool was_unknown = results[i].rc == STORE_UNKNOWN;
+		for (int tries = 0; was_unknown && !is_definite(&txns[i], results[i].rc) && tries < UNKNOWN_TRIES; tries++) {
 			atomic_fetch_add_explicit(&m->unknowns, 1, memory_order_relaxed);
 			store_commit(b->store, &txns[i], &results[i], 1);
 		}
+		if (was_unknown && !is_definite(&txns[i], results[i].rc))
+			results[i].rc = STORE_UNKNOWN;
 	}
 }
 

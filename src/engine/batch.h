@@ -46,6 +46,8 @@ struct batch {
 void batch_begin(struct batch *b, struct store *store, const struct world *w, int64_t now_ms, bool has_other_writers);
 /* Reads what these commands will need, in as few calls as possible. Optional: what was not read is read when it is needed. */
 void batch_prefetch(struct batch *b, const struct command *const *commands, size_t n);
+/* A document that was read for this batch already. obj must live as long as the batch. */
+void batch_know(struct batch *b, const struct store_doc *d, const void *obj);
 /* Decides one command and keeps its effects for the commit. The member lives until the next batch_begin. At most BATCH_MAX a batch. */
 struct member *batch_add(struct batch *b, struct command *c, void *tag);
 /* Commits everything decided. Fills in rc of every member. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_WHEN_BUSY = 16, SCAN_MIN = 256, SCAN_MAX = 4096, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250 };
+enum { CLAIMS_WHEN_BUSY = 8, SCAN_MIN = 256, SCAN_MAX = 4096, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250 };
 
 static const struct outlet *outlet_find(const struct setup *s, struct str id)
 {
@@ -78,10 +78,10 @@ static bool build(struct engine *e, struct delivery *d, const struct page *p, co
 	return o->how->build(&d->mem, o->settings, &m, &d->request, ret_why) == 0;
 }
 
-/* Still ours to send, as the store has it at this moment? */
-static bool is_wanted(struct engine *e, const struct page *p, const struct incident *inc)
+/* Still claimed by us, as the store has it at this moment? Somebody else may have claimed it since: a read can take long. */
+static bool is_ours(const struct engine *e, const struct page *p)
 {
-	return p && inc && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica) && (inc->status == DETECTED || MUTANT(6));
+	return p && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica);
 }
 
 /* Sends one claimed page if it is still wanted, from its documents as they were just read. */
@@ -94,7 +94,7 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 	const struct page *p = batch_decode(&d->mem, page, &rc);
 	const struct incident *inc = batch_decode(&d->mem, incident, &rc);
 	engine_saw(e, rc);
-	if (rc == STORE_OK && is_wanted(e, p, inc)) {
+	if (rc == STORE_OK && is_ours(e, p) && inc && (inc->status == DETECTED || MUTANT(6))) {
 		d->page = p->id;
 		d->channel = p->channel;
 		d->attempt = p->attempt;
@@ -104,7 +104,7 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 			return;
 		}
 		settle(e, p->id, (struct settlement){ .verdict = VERDICT_REFUSED, .attempt = p->attempt, .reason = why });
-	} else if (rc == STORE_OK && p) {
+	} else if (rc == STORE_OK && is_ours(e, p)) {
 		settle(e, p->id, (struct settlement){ .verdict = VERDICT_UNSENT, .attempt = p->attempt, .reason = S("") });
 	}                                                 /* unreadable now: the claim runs out and it is due again */
 	delivery_free(d);
@@ -113,8 +113,8 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 /* The fresh read: pages and incidents of some claims in one call, right before they are sent. */
 static void send_some(struct engine *e, const struct claimed *c, size_t n)
 {
-	store_kind kind[STORE_GET_MAX];
-	struct str id[STORE_GET_MAX];
+	store_kind kind[STORE_GET_MAX] = { 0 };
+	struct str id[STORE_GET_MAX] = { { 0 } };
 	struct store_docs docs = { 0 };
 	assert(2 * n <= STORE_GET_MAX);
 	for (size_t i = 0; i < n; i++) {
@@ -159,35 +159,44 @@ static bool takes(struct engine *e, struct rooms *r, struct str channel)
 	return true;
 }
 
-/* The channel a stored page goes over, without decoding all of it. */
-static struct str channel_of(struct arena *a, const struct store_doc *d)
+/* Makes the claim of a due page a thing to do, if its channel takes it. */
+static bool claim_one(struct engine *e, struct rooms *rooms, const struct store_doc *d)
 {
-	struct str why;
-	return json_text(json_parse_own(a, d->body, &why), S("channel"));
+	enum store_rc rc = STORE_OK;
+	const struct page *p = batch_decode(&e->step_mem, d, &rc);
+	engine_saw(e, rc);
+	if (p == NULL || !takes(e, rooms, p->channel))
+		return false;
+	struct job *j = engine_own_job(e, CMD_CLAIM, d->id, S(""));
+	j->command.owner = e->setup->replica;
+	engine_todo(e, j);
+	e->found[e->n_found++] = (struct found){ { .kind = d->kind, .id = p->id, .ver = d->ver, .due = d->due, .expire = d->expire }, p };
+	return true;
 }
 
 /* Claims what is due, lowest first, as much as the channels take. */
 static void claim(struct engine *e, const struct store_docs *docs)
 {
-	struct arena a = ARENA(64 << 20);
 	struct rooms rooms = { .n = 0 };
 	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
-	for (; due < docs->n && docs->v[due].due <= e->now_ms - e->now_err_ms && n < max; due++)
-		if (takes(e, &rooms, channel_of(&a, &docs->v[due]))) {
-			struct job *j = engine_own_job(e, CMD_CLAIM, docs->v[due].id, S(""));
-			j->command.owner = e->setup->replica;
-			engine_todo(e, j);
-			n++;
+	int64_t later = INT64_MAX;
+	for (size_t i = 0; i < docs->n && n < max; i++) {      /* all of them: only inside a shard are they in order */
+		const struct store_doc *d = &docs->v[i];
+		if (d->due + e->now_err_ms > e->now_ms) {
+			later = d->due < later ? d->due : later;
+			continue;
 		}
+		due++;
+		n += claim_one(e, &rooms, d);
+	}
 	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan;
 	e->page_scan = is_crowded && e->page_scan < SCAN_MAX ? e->page_scan * 2 : SCAN_MIN;
-	if (due < docs->n && n < max && docs->v[due].due + e->now_err_ms < e->next_page_ms)
-		e->next_page_ms = docs->v[due].due + e->now_err_ms;
+	if (n < max && later != INT64_MAX && later + e->now_err_ms < e->next_page_ms)
+		e->next_page_ms = later + e->now_err_ms;
 	if (n < due && e->now_ms + FULL_MS < e->next_page_ms)
 		e->next_page_ms = e->now_ms + FULL_MS;     /* no room for some: again when something comes back, or soon */
 	if (n == max || is_crowded)
 		e->next_page_ms = e->now_ms;
-	arena_free(&a);
 }
 
 void courier_look(struct engine *e)

@@ -103,6 +103,9 @@ static void one_batch(struct engine *e, struct job **jobs, size_t n)
 {
 	struct batch *b = &e->batch;
 	batch_begin(b, e->env.store, e->setup->world, e->now_ms, e->store_info.many_writers);
+	for (size_t i = 0; i < e->n_found; i++)
+		batch_know(b, &e->found[i].doc, e->found[i].page);
+	e->n_found = 0;                                       /* fresh for the first batch only */
 	prefetch(b, jobs, n);
 	for (size_t i = 0; i < n; i++) {
 		struct job *j = jobs[i];

@@ -98,6 +98,15 @@ static bool is_mail(struct str url)
 	return url.n >= 4 && strncasecmp(url.p, "smtp", 4) == 0;
 }
 
+/* libcurl's sentence, but what the system said where nobody answered: "Failed to connect ... Couldn't connect" says the same twice. */
+static const char *why(struct call *k, CURLcode rc)
+{
+	long system = 0;
+	if (rc == CURLE_COULDNT_CONNECT && curl_easy_getinfo(k->easy, CURLINFO_OS_ERRNO, &system) == CURLE_OK && system != 0)
+		return strerror((int)system);
+	return k->error[0] ? k->error : curl_easy_strerror(rc);
+}
+
 /* An error after a final code that refuses is that refusal. An error after anything else (the line broke after the recipients were
  * accepted, say) leaves the outcome open, and no 2xx may be made of it. A cut-off body is no error: the status came before it. */
 static void read_reply(struct call *k, CURLcode rc)
@@ -111,7 +120,7 @@ static void read_reply(struct call *k, CURLcode rc)
 	if (rc == CURLE_OK || is_enough || (is_mail(t->request->url) && code >= 400))
 		t->reply.status = (int)code;
 	if (rc != CURLE_OK && !is_enough)
-		set_error(k, k->error[0] ? k->error : curl_easy_strerror(rc));
+		set_error(k, why(k, rc));
 	if (curl_easy_header(k->easy, "Retry-After", 0, CURLH_HEADER, -1, &retry) == CURLHE_OK)
 		t->reply.retry_after = fit(t->mem, str_c(retry->value));
 	t->reply.body = fit(t->mem, buf_str(&k->body));

@@ -300,7 +300,7 @@ static void draining_closes_connections_after_their_answer(void **state)
 static void ipv6_works_where_there_is_ipv6(void **state)
 {
 	(void)state;
-	struct fixture f = { .body = BUF(1 << 20) };
+	struct fixture f = { .body = BUF(1 << 20), .headers = BUF(1 << 16) };
 	struct buf why = BUF(1024), b = BUF(ANSWER_MAX);
 	struct http_server_options o = small();
 	o.host = S("::1");
