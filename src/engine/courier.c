@@ -189,8 +189,8 @@ static void claim(struct engine *e, const struct store_docs *docs)
 		due++;
 		n += claim_one(e, &rooms, d);
 	}
-	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan;
-	e->page_scan = is_crowded && e->page_scan < SCAN_MAX ? e->page_scan * 2 : SCAN_MIN;
+	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan && docs->n < SCAN_MAX;
+	e->page_scan = is_crowded ? e->page_scan * 2 : 0;
 	if (n < max && later != INT64_MAX && later + e->now_err_ms < e->next_page_ms)
 		e->next_page_ms = later + e->now_err_ms;
 	if (n < due && e->now_ms + FULL_MS < e->next_page_ms)
@@ -204,11 +204,11 @@ void courier_look(struct engine *e)
 	struct store_docs docs = { 0 };
 	if (e->is_draining || e->now_ms < e->next_page_ms)
 		return;
-	if (e->page_scan == 0)
-		e->page_scan = SCAN_MIN;
+	size_t least = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : SCAN_MIN;
+	if (e->page_scan < least)
+		e->page_scan = least;
 	e->next_page_ms = e->now_ms + LOOK_AHEAD_MS;
-	size_t limit = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : e->page_scan;
-	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, limit, &docs);
+	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, e->page_scan, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK)
 		claim(e, &docs);

@@ -60,6 +60,9 @@ static void finish(struct engine *e, struct member *x)
 	engine_saw(e, x->rc);
 	if (x->was_put_off) {
 		wait_for(e, j, 0);
+	} else if (x->rc == STORE_TOOBIG && !j->is_alone) {
+		j->is_alone = true;
+		wait_for(e, j, 0);
 	} else if (is_passing(x->rc, j) && e->mono_ms < j->deadline_ms) {
 		int64_t pause = j->tries <= 3 && x->rc == STORE_CONFLICT ? 0 : rng_between(&e->rng, 10, 50LL << (j->tries < 6 ? j->tries : 6));
 		wait_for(e, j, pause);
@@ -127,8 +130,12 @@ static void one_batch(struct engine *e, struct job **jobs, size_t n)
 void intake(struct engine *e)
 {
 	struct job_list *t = &e->todo;
-	for (size_t i = 0; i < t->n; i += BATCH_MAX)
-		one_batch(e, t->v + i, t->n - i < BATCH_MAX ? t->n - i : BATCH_MAX);
+	for (size_t i = 0, n; i < t->n; i += n) {
+		n = 1;
+		while (!t->v[i]->is_alone && i + n < t->n && n < BATCH_MAX && !t->v[i + n]->is_alone)
+			n++;
+		one_batch(e, t->v + i, n);
+	}
 	t->n = 0;
 }
 
