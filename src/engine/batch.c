@@ -132,8 +132,8 @@ static void want(struct batch *b, enum kind kind, struct str id)
 /* Reads up to one call's worth of what is wanted, and wants what those lead to. False: the store did not answer; each is asked for again when needed. */
 static bool read_wanted(struct batch *b)
 {
-	store_kind kind[STORE_GET_MAX];
-	struct str id[STORE_GET_MAX];
+	store_kind kind[STORE_GET_MAX] = { 0 };
+	struct str id[STORE_GET_MAX] = { { 0 } };
 	struct slot *slot[STORE_GET_MAX];
 	struct store_docs docs = { 0 };
 	size_t n = 0;

@@ -113,8 +113,8 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 /* The fresh read: pages and incidents of some claims in one call, right before they are sent. */
 static void send_some(struct engine *e, const struct claimed *c, size_t n)
 {
-	store_kind kind[STORE_GET_MAX];
-	struct str id[STORE_GET_MAX];
+	store_kind kind[STORE_GET_MAX] = { 0 };
+	struct str id[STORE_GET_MAX] = { { 0 } };
 	struct store_docs docs = { 0 };
 	assert(2 * n <= STORE_GET_MAX);
 	for (size_t i = 0; i < n; i++) {
