@@ -330,6 +330,30 @@ static void a_long_timeline_is_shown_from_its_end_and_paged_from_its_beginning(v
 	desk_close(d);
 }
 
+/* Notes as long as they get: what does not fit is the oldest, never the latest. */
+static void the_newest_of_a_huge_timeline_is_shown(void **state)
+{
+	enum { NOTES = 120, LONG = 64000 };
+	struct desk *d = desk_open();
+	struct incident i = an_incident(d, 7, DETECTED, "checkout");
+	char *text = malloc(LONG);
+	(void)state;
+	memset(text, 'x', LONG);
+	i.entries = NOTES;
+	put(d, KIND_incident, i.id, &i, STORE_ABSENT);
+	for (int s = 0; s < NOTES; s++) {
+		struct entry e = { .id = entry_id(&d->a, i.id, s), .type = ENTRY_NOTE, .text = { text, LONG } };
+		put(d, KIND_entry, e.id, &e, STORE_ABSENT);
+	}
+	assert_int_equal(get(d, "/api/v1/incidents/7"), 200);
+	size_t n = count_of(member(d, "timeline"));
+	assert_true(n > 50 && n < NOTES);
+	for (const struct jv *e = member(d, "timeline")->kid; e != NULL; e = e->next, n--)
+		assert_true(str_eq(json_text(e, S("id")), entry_id(&d->a, i.id, NOTES - (int64_t)n)));
+	free(text);
+	desk_close(d);
+}
+
 /* Pages end without a new version of the incident: an ETag must not outlive what it stands for. */
 static void an_etag_says_304_only_when_nothing_changed(void **state)
 {
@@ -432,6 +456,7 @@ int main(void)
 		cmocka_unit_test(one_is_found_by_id_and_by_number),
 		cmocka_unit_test(one_is_shown_with_its_timeline_and_pages),
 		cmocka_unit_test(a_long_timeline_is_shown_from_its_end_and_paged_from_its_beginning),
+		cmocka_unit_test(the_newest_of_a_huge_timeline_is_shown),
 		cmocka_unit_test(an_etag_says_304_only_when_nothing_changed),
 		cmocka_unit_test(the_parts_of_an_unknown_incident_are_404),
 		cmocka_unit_test(a_broken_document_is_told_and_logged),
