@@ -67,7 +67,7 @@ static const struct meaning *meaning_of(int status)
 	return &meanings[i];
 }
 
-/* The sentence of a problem document: its detail, and every fault it names. */
+/* The sentence of a problem document: its detail, and the faults it names (a single one is what the detail says). */
 static struct answered explain(struct cli *c, int status, const struct jv *problem)
 {
 	const struct meaning *m = meaning_of(status);
@@ -75,7 +75,8 @@ static struct answered explain(struct cli *c, int status, const struct jv *probl
 	struct str what = detail.n ? detail : title.n ? title : arena_fmt(&c->mem, "the server answered with status %d", status);
 	struct str faults = S("");
 	const struct jv *errors = json_get(problem, S("errors"));
-	for (const struct jv *e = errors ? errors->kid : NULL; e != NULL; e = e->next)
+	bool says_more = errors && errors->kid && (detail.n == 0 || errors->kid->next != NULL);
+	for (const struct jv *e = says_more ? errors->kid : NULL; e != NULL; e = e->next)
 		faults = arena_fmt(&c->mem, "%.*s\n  %.*s: %.*s", STR_ARG(faults), STR_ARG(json_text(e, S("pointer"))),
 		    STR_ARG(json_text(e, S("detail"))));
 	return failed(c, m->exit, m->cure, "%.*s%.*s", STR_ARG(what), STR_ARG(faults));
@@ -236,7 +237,9 @@ static void tell_done(struct cli *c, struct str id, const struct jv *incident, c
 	const struct jv *number = json_get(incident, S("number"));
 	struct str name = number && number->t == J_INT ? arena_fmt(&c->mem, "%lld", (long long)number->i) : id;
 	struct str status = json_text(incident, S("status")), title = json_text(incident, S("title"));
-	if (c->o->is_terminal)
+	if (status.n == 0)
+		fprintf(c->o->out, c->o->is_terminal ? "%.*s %s" : "%.*s\t%s", STR_ARG(name), done_word);
+	else if (c->o->is_terminal)
 		fprintf(c->o->out, "#%.*s %s  ", STR_ARG(name), done_word);
 	else
 		fprintf(c->o->out, "%.*s\t%.*s\t", STR_ARG(name), STR_ARG(status));
@@ -261,6 +264,12 @@ static void add_result(struct buf *b, struct str id, const struct answered *a)
 /* A run over many ids: the failure they share so far, or EXIT_FAILED when there are several kinds. */
 struct batch { struct cli *c; struct buf json; const char *done_word; bool as_json, is_single; int exit; size_t n_failed; };
 
+/* A server that is away or does not know us fails every other id the same way: asking on would only take time. */
+static bool is_of_all(int exit)
+{
+	return exit == EXIT_UNREACHABLE || exit == EXIT_NOT_ALLOWED;
+}
+
 static void add_outcome(struct batch *b, struct str id, struct answered a)
 {
 	add_result(&b->json, id, &a);
@@ -269,13 +278,12 @@ static void add_outcome(struct batch *b, struct str id, struct answered a)
 			tell_done(b->c, id, a.json, b->done_word);
 		return;
 	}
-	if (!b->is_single && a.exit != EXIT_UNREACHABLE)
+	if (!b->is_single && !is_of_all(a.exit))
 		a.why = arena_fmt(&b->c->mem, "%.*s: %.*s", STR_ARG(id), STR_ARG(a.why));
 	(void)remote_complain(b->c, &a);
 	b->exit = b->n_failed++ == 0 || b->exit == a.exit ? a.exit : EXIT_FAILED;
 }
 
-/* A server that is away ends the run: asking on would take the time of every other id too. */
 int remote_each(struct cli *c, id_call *call, const char *done_word)
 {
 	struct str_list ids;
@@ -285,7 +293,7 @@ int remote_each(struct cli *c, id_call *call, const char *done_word)
 		.as_json = str_eq(flag_text(c, "output"), S("json")) };
 	size_t tried = 0;
 	buf_char(&b.json, '[');
-	for (; tried < ids.n && b.exit != EXIT_UNREACHABLE; tried++)
+	for (; tried < ids.n && !is_of_all(b.exit); tried++)
 		add_outcome(&b, ids.v[tried], call(c, ids.v[tried]));
 	buf_add(&b.json, S("]\n"));
 	if (b.as_json)

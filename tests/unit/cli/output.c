@@ -179,6 +179,8 @@ static void every_refusal_has_its_exit_code_and_sentence(void **state)
 		{ 412, PROBLEM("Precondition failed", "It changed."), EXIT_CONFLICT, "tocsin: It changed.\n" },
 		{ 422, "{\"title\":\"Unprocessable\",\"errors\":[{\"pointer\":\"/a\",\"detail\":\"is required\"},{\"pointer\":\"/b\",\"detail\":\"is long\"}]}", EXIT_FAILED,
 		    "tocsin: Unprocessable\n  /a: is required\n  /b: is long\n" },
+		{ 422, "{\"title\":\"Unprocessable\",\"detail\":\"a: is required\",\"errors\":[{\"pointer\":\"#/a\",\"detail\":\"is required\"}]}", EXIT_FAILED,
+		    "tocsin: a: is required\n" },
 		{ 500, "<html>", EXIT_FAILED, "tocsin: the server answered with status 500\n" },
 		{ 503, PROBLEM("Busy", "The disk is full."), EXIT_UNREACHABLE,
 		    "tocsin: The disk is full.\nhint: nothing was changed as far as the server knows; try again in a moment\n" },
@@ -349,7 +351,7 @@ static void a_token_is_printed_alone(void **state)
 	expect(&s, EXIT_DONE, "3f9a\tci\tread,write\t\t\t\t\n");
 	scene_done(&s);
 	run(&s, "tocsin token revoke 3f9a");
-	expect(&s, EXIT_DONE, "3f9a\t\t\n");
+	expect(&s, EXIT_DONE, "3f9a\trevoked\n");
 	scene_done(&s);
 }
 
