@@ -41,7 +41,7 @@ void options_swarm(struct options *o, uint64_t seed)
 
 void options_small(struct options *o, uint64_t seed)
 {
-	*o = (struct options){ .seed = seed, .length_ms = 40 * MINUTE, .replicas = 2, .shards = 1, .stories = 4, .is_small = true };
+	*o = (struct options){ .seed = seed, .length_ms = 25 * MINUTE, .replicas = 2, .shards = 1, .stories = 4, .is_small = true };
 	for (int h = 0; h < HABIT_COUNT; h++)
 		o->habit[h] = h != H_PURGE;
 }
