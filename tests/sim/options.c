@@ -28,7 +28,7 @@ void options_swarm(struct options *o, uint64_t seed)
 	*o = (struct options){ .seed = seed, .length_ms = 6 * HOUR };
 	o->replicas = (int)rng_between(&r, 1, REPLICAS_MAX);
 	o->shards = rng_chance(&r, 500000) ? 1 : 4;
-	o->stories = (int)rng_between(&r, 60, 140);
+	o->stories = (int)rng_between(&r, 80, 160);
 	bool is_calm = rng_chance(&r, 30000);            /* nothing goes wrong: then nothing may be late or twice */
 	for (int c = 0; c < FAULT_COUNT; c++) {
 		bool is_off = rng_chance(&r, 500000);

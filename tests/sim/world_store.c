@@ -394,10 +394,10 @@ static void commit_one(struct handle *h, const struct store_txn *t, struct store
 		apply(s->memory, t, &o, r);
 	if (r->rc == STORE_OK && fault(s, F_LOST))
 		r->rc = STORE_UNKNOWN;
-	if (r->rc != STORE_OK && r->rc != STORE_CONFLICT) {
+	if (r->rc == STORE_UNKNOWN)
 		origin_keep(s->memory, &o);
+	if (r->rc != STORE_OK && r->rc != STORE_CONFLICT)
 		rep->trouble_at = s->now;
-	}
 }
 
 static void say(struct store_result *r, size_t n, enum store_rc rc)
@@ -416,10 +416,6 @@ static void store_commit_(struct store *st, const struct store_txn *t, struct st
 		replica_die(replica_of(h), "before a commit was applied");
 		rc = STORE_DOWN;
 	}
-	for (size_t i = 0; i < n && rc != STORE_OK; i++) {
-		struct origin o = origin_of(s->memory, replica_of(h), &t[i]);
-		origin_keep(s->memory, &o);
-	}
 	if (rc != STORE_OK) {
 		say(r, n, rc);
 		return;
@@ -428,9 +424,13 @@ static void store_commit_(struct store *st, const struct store_txn *t, struct st
 		commit_one(h, &t[i], &r[i]);
 	if (fault(s, F_CRASH_AFTER))
 		replica_die(replica_of(h), "after a commit was applied");
-	if (back(h) != STORE_OK)
-		for (size_t i = 0; i < n; i++)
-			r[i].rc = r[i].rc == STORE_FULL ? STORE_FULL : STORE_UNKNOWN;
+	if (back(h) == STORE_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {                 /* applied or not, nobody hears of it */
+		struct origin o = origin_of(s->memory, replica_of(h), &t[i]);
+		origin_keep(s->memory, &o);
+		r[i].rc = STORE_UNKNOWN;
+	}
 }
 
 /* --- reading --- */
