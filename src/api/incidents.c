@@ -1,5 +1,5 @@
 /* incidents.c - reading incidents: the list, one of them, its timeline and pages. */
-#include "api/list.h"
+#include "api/listing.h"
 #include "api/routes.h"
 #include "base/digest.h"
 #include <assert.h>
@@ -258,7 +258,7 @@ static bool incident_load(struct exchange *x, struct incident *ret)
 		return false;
 	enum store_rc rc = store_get(x->api->env.store, &kind, &id, 1, &docs);
 	bool is_there = rc == STORE_OK && docs.v[0].ver > 0;
-	if (is_there && !doc_read(&x->r->mem, &incident_entity, &docs.v[0], ret))
+	if (is_there && !doc_read(x->api, &x->r->mem, &incident_entity, &docs.v[0], ret))
 		rc = STORE_CORRUPT;
 	if (is_there)
 		show(ret, &docs.v[0]);
@@ -307,7 +307,7 @@ static enum store_rc timeline_write(struct exchange *x, const struct incident *i
 	struct str after = i->entries > PARTS_SHOWN ? entry_id(a, i->id, i->entries - PARTS_SHOWN - 1) : S(""), next;
 	struct listing l = part_of(x, KIND_entry, i->id, after, PARTS_SHOWN);
 	buf_add(&x->out, S(",\"timeline\":["));
-	enum store_rc rc = listing_write(x->api->env.store, a, &l, &x->out, &next);
+	enum store_rc rc = listing_write(x->api, a, &l, &x->out, &next);
 	buf_fmt(&x->out, "],\"timeline_total\":%" PRId64, i->entries);
 	return rc;
 }
@@ -320,7 +320,7 @@ static enum store_rc pages_write(struct exchange *x, const struct incident *i, s
 	l.keep = sum_page;
 	l.ctx = ret_sum;
 	buf_add(&x->out, S(",\"pages\":["));
-	enum store_rc rc = listing_write(x->api->env.store, a, &l, &x->out, &next);
+	enum store_rc rc = listing_write(x->api, a, &l, &x->out, &next);
 	buf_add(&x->out, S("],\"pages_next\":"));
 	if (next.n > 0)
 		buf_json(&x->out, cursor_make(a, part_filter(a, KIND_page, i->id), next));

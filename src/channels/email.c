@@ -51,6 +51,11 @@ static bool is_literal_char(char c)
 	return is_word_char(c) || c == '.' || c == ':';
 }
 
+static bool is_number_char(char c)
+{
+	return (c >= '0' && c <= '9') || c == '.';
+}
+
 /* RFC 5322 dot-atom: quoted local parts are legal and nobody has one. */
 static bool is_local_char(char c)
 {
@@ -120,24 +125,20 @@ static int percent_decode(struct arena *a, struct str s, struct str *ret)
 	return is_header_value(*ret) ? 0 : EINVAL;
 }
 
+static bool is_port(struct str s)
+{
+	int64_t n;
+	return is_all(s, is_number_char) && str_int(s, &n) && n >= 1 && n <= 65535;
+}
+
 /* HOST, HOST:PORT, [::1], [::1]:PORT. */
 static bool is_host(struct str s)
 {
-	struct str host = s, port = S("25"), literal;
-	int64_t n;
-	if (s.n > 0 && s.p[0] == '[') {
-		if (!str_cut(str_skip(s, 1), ']', &literal, &port) || !is_all(literal, is_literal_char))
-			return false;
-		if (port.n == 0)
-			return true;
-		host = S("literal");
-		if (!str_starts(port, S(":")))
-			return false;
-		port = str_skip(port, 1);
-	} else {
-		(void)str_cut(s, ':', &host, &port);             /* without a port the default stands */
-	}
-	return is_all(host, is_host_char) && is_all(port, is_word_char) && str_int(port, &n) && n >= 1 && n <= 65535;
+	struct str host, port;
+	if (s.n > 0 && s.p[0] == '[')
+		return str_cut(str_skip(s, 1), ']', &host, &port) && is_all(host, is_literal_char) &&
+		    (port.n == 0 || (port.p[0] == ':' && is_port(str_skip(port, 1))));
+	return str_cut(s, ':', &host, &port) ? is_all(host, is_host_char) && is_port(port) : is_all(s, is_host_char);
 }
 
 /* The url is a secret: a fault says what is wrong, never what it was. */
@@ -161,11 +162,6 @@ static const char *parse_url(struct arena *a, struct str url, struct server *ret
 		return "url must name a host and port, as in smtp://mail.example.com:587";
 	ret->host = rest;
 	return NULL;
-}
-
-static bool is_number_char(char c)
-{
-	return (c >= '0' && c <= '9') || c == '.';
 }
 
 static bool is_loopback(struct str host)
@@ -427,7 +423,7 @@ static void judge(struct arena *a, const struct wire_reply *r, int64_t now_ms, s
 	if (r->status > 0)
 		buf_fmt(&b, "SMTP %d: %s", r->status, say);
 	else
-		buf_add(&b, S("no answer from the mail server"));
+		buf_add(&b, S("the mail server did not take it"));
 	if (is_failed)
 		buf_add(&b, S(" - "));
 	line_add(&b, text_cut(r->error, 300));

@@ -45,7 +45,7 @@ static void put_bash(FILE *to)
 	fputs("\tcase \"${COMP_WORDS[1]:-} ${COMP_WORDS[2]:-}\" in\n", to);
 	for (size_t i = 0; i < command_count(); i++) {
 		const char *name = command_at(i)->name;
-		fprintf(to, "\t\"%s\"%s) words=\"", name, strchr(name, ' ') ? "*" : " *");
+		fprintf(to, "\t\"%s%s\"*) words=\"", name, strchr(name, ' ') ? "" : " ");
 		put_flags(to, command_at(i));
 		fputs("\" ;;\n", to);
 	}
@@ -71,7 +71,7 @@ static void put_zsh(FILE *to)
 	fputs(")\n\telse\n\t\tcase \"${words[2]} ${words[3]}\" in\n", to);
 	for (size_t i = 0; i < command_count(); i++) {
 		const char *name = command_at(i)->name;
-		fprintf(to, "\t\t\"%s\"%s) words_here=(", name, strchr(name, ' ') ? "*" : "' '*");
+		fprintf(to, "\t\t\"%s%s\"*) words_here=(", name, strchr(name, ' ') ? "" : " ");
 		put_flags(to, command_at(i));
 		fputs(") ;;\n", to);
 	}
@@ -149,7 +149,7 @@ const struct cli_command command_completion = {
 	.most = 1,
 	.summary = "print completions for a shell",
 	.examples = { "source <(tocsin completion bash)", "tocsin completion fish | source" },
-	.see = "help man",
+	.see = "help, man",
 	.exits = "0 2",
 	.run = run_completion,
 };

@@ -1,4 +1,4 @@
-/* cmd_list.c - `tocsin list`: incidents, newest work first as the server orders them, page by page until the limit. */
+/* cmd_list.c - `tocsin list`: incidents, in the order of the server, page by page until the limit. */
 #include "base/when.h"
 #include "cli/remote.h"
 #include "cli/table.h"
@@ -31,10 +31,10 @@ static const struct flag flags[] = {
 };
 /* clang-format on */
 
-enum { PAGE_ROWS = 200, ROWS_FIRST = 256 };
+enum { ROWS_FIRST = 256 };
 
 /* What has been gathered, and what it must satisfy. */
-struct gathering { struct cli *c; const struct jv **rows; size_t n, cap, limit; int64_t severity, after_ms; bool is_more, has_open; };
+struct gathering { const struct jv **rows; size_t n, cap, limit; int64_t after_ms; bool is_more, has_open; };
 
 /* The states to ask for, "" for all of them. */
 static struct str states(const struct cli *c)
@@ -48,21 +48,30 @@ static struct str states(const struct cli *c)
 	return flag_has_word(c, "state", "all") ? S("") : lists[bits];
 }
 
-static struct str page_path(struct cli *c, struct str cursor)
+static void add_query(struct buf *b, const char *name, struct str value)
+{
+	struct str head, tail;
+	if (value.n == 0)
+		return;
+	bool is_first = !str_cut(buf_str(b), '?', &head, &tail);
+	buf_fmt(b, "%c%s=", is_first ? '?' : '&', name);
+	add_encoded(b, value);
+}
+
+/* The server takes a set of severities; people mean "at least". */
+static struct str severities(int64_t least)
+{
+	static const char *const sets[] = { "", "", "5,4,3,2", "5,4,3", "5,4", "5" };
+	return str_c(sets[least]);
+}
+
+static struct str list_path(struct cli *c)
 {
 	struct buf b = BUF(8 << 10);
-	struct str wanted = states(c), service = flag_text(c, "service");
-	buf_fmt(&b, "/api/v1/incidents?limit=%d", PAGE_ROWS);
-	if (wanted.n)
-		buf_fmt(&b, "&status=%.*s", STR_ARG(wanted));
-	if (service.n) {
-		buf_add(&b, S("&service="));
-		add_encoded(&b, service);
-	}
-	if (cursor.n) {
-		buf_add(&b, S("&cursor="));
-		add_encoded(&b, cursor);
-	}
+	buf_add(&b, S("/api/v1/incidents"));
+	add_query(&b, "status", states(c));
+	add_query(&b, "service", flag_text(c, "service"));
+	add_query(&b, "severity", severities(flag_number(c, "severity")));
 	struct str path = arena_str(&c->mem, buf_str(&b));
 	buf_free(&b);
 	return path;
@@ -70,60 +79,46 @@ static struct str page_path(struct cli *c, struct str cursor)
 
 static bool is_wanted(const struct gathering *g, const struct jv *row)
 {
-	const struct jv *severity = json_get(row, S("severity"));
-	int64_t at = 0;
-	if (g->severity && (severity == NULL || severity->i < g->severity))
-		return false;
+	int64_t at;
 	return g->after_ms == 0 || (when_read(json_text(row, S("detected_at")), &at) == 0 && at >= g->after_ms);
 }
 
-static void take(struct gathering *g, const struct jv *row)
+static bool take(void *ctx, const struct jv *row)
 {
+	struct gathering *g = ctx;
 	if (!is_wanted(g, row))
-		return;
-	if (g->limit && g->n == g->limit) {
-		g->is_more = true;
-		return;
-	}
+		return true;
+	g->is_more = g->limit && g->n == g->limit;
+	if (g->is_more)
+		return false;
 	if (g->n == g->cap) {
 		g->cap = g->cap ? g->cap * 2 : ROWS_FIRST;
 		g->rows = xrealloc(g->rows, g->cap * sizeof *g->rows);
 	}
 	g->has_open |= !str_eq(json_text(row, S("status")), S("resolved"));
 	g->rows[g->n++] = row;
+	return true;
 }
 
-static struct answered gather(struct gathering *g)
+static int print(struct cli *c, const struct gathering *g)
 {
-	struct answered a;
-	struct str cursor = S("");
-	do {
-		a = remote_call(g->c, "GET", page_path(g->c, cursor), S(""));
-		const struct jv *items = json_get(a.json, S("items"));
-		for (const struct jv *row = items ? items->kid : NULL; row != NULL; row = row->next)
-			take(g, row);
-		cursor = json_text(a.json, S("next"));
-	} while (a.exit == EXIT_DONE && cursor.n && !g->is_more);
-	return a;
+	table_print(c, columns, COUNT(columns), g->rows, g->n);
+	if (g->n == 0 && c->o->is_terminal)
+		fputs("nothing to list\n", c->o->err);
+	if (g->is_more)
+		hint(c, "there are more than %zu; --limit 0 lists all of them", g->limit);
+	return g->has_open && flag_on(c, "exit-code") ? EXIT_TRUE : EXIT_DONE;
 }
 
 static int run(struct cli *c)
 {
-	struct gathering g = { .c = c, .limit = (size_t)flag_number(c, "limit"), .severity = flag_number(c, "severity") };
+	struct gathering g = { .limit = (size_t)flag_number(c, "limit") };
 	int64_t since_ms = flag_number(c, "since");
 	g.after_ms = since_ms ? c->o->now_ms(c->o->ctx) - since_ms : 0;
-	struct answered a = gather(&g);
-	if (a.exit == EXIT_DONE)
-		table_print(c, columns, COUNT(columns), g.rows, g.n);
-	else
-		(void)remote_complain(c, &a);
-	if (a.exit == EXIT_DONE && g.n == 0 && c->o->is_terminal)
-		fputs("nothing to list\n", c->o->err);
-	if (a.exit == EXIT_DONE && g.is_more)
-		hint(c, "there are more than %zu; --limit 0 lists all of them", g.limit);
-	bool is_true = a.exit == EXIT_DONE && g.has_open && flag_on(c, "exit-code");
+	struct answered a = remote_rows(c, list_path(c), take, &g);
+	int code = a.exit ? remote_complain(c, &a) : print(c, &g);
 	free(g.rows);
-	return is_true ? EXIT_TRUE : a.exit;
+	return code;
 }
 
 const struct cli_command command_list = {
@@ -134,7 +129,7 @@ const struct cli_command command_list = {
 	.flags = flags,
 	.n_flags = COUNT(flags),
 	.examples = { "tocsin list", "tocsin list --state all --service checkout -o json" },
-	.see = "show ack output",
+	.see = "show, ack, output",
 	.exits = "0 1 2 4 8 10",
 	.run = run,
 };

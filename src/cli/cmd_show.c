@@ -43,7 +43,7 @@ static const struct column page_columns[] = {
 static const struct flag flags[] = {
 	{ .name = "timeline",      .type = FLAG_BOOL, .doc = "Only what happened, in order." },
 	{ .name = "notifications", .type = FLAG_BOOL, .doc = "Only the pages and what became of them." },
-	{ .name = "output", .letter = 'o', .type = FLAG_WORD, .arg = "FORM", .words = "json", .doc = "json: what the server said." },
+	{ .name = "output", .letter = 'o', .type = FLAG_WORD, .arg = "FORM", .words = "json", .doc = "json: what the server said; with --timeline or --notifications one object a line." },
 };
 /* clang-format on */
 
@@ -126,18 +126,25 @@ static void print_rows(struct cli *c, const char *title, const char *kind, const
 		print_row(c, kind, columns, n, row);
 }
 
+/* The server shows the newest part of a long timeline; the rest has to be asked for. */
+static void tell_rest(struct cli *c, const struct jv *incident)
+{
+	const struct jv *total = json_get(incident, S("timeline_total")), *timeline = json_get(incident, S("timeline"));
+	int64_t shown = 0;
+	for (const struct jv *row = timeline ? timeline->kid : NULL; row != NULL; row = row->next)
+		shown++;
+	if (total && total->i > shown)
+		hint(c, "these are the newest %lld of %lld entries; --timeline shows all of them", (long long)shown, (long long)total->i);
+}
+
 static void print_incident(struct cli *c, const struct jv *incident)
 {
-	bool is_timeline = flag_on(c, "timeline"), is_pages = flag_on(c, "notifications"), is_all = !is_timeline && !is_pages;
-	if (is_all) {
-		print_facts(c, incident);
-		print_labels(c, json_get(incident, S("labels")));
-		print_links(c, json_get(incident, S("links")));
-	}
-	if (is_all || is_timeline)
-		print_rows(c, "Timeline", "timeline", entry_columns, COUNT(entry_columns), json_get(incident, S("timeline")));
-	if (is_all || is_pages)
-		print_rows(c, "Pages", "page", page_columns, COUNT(page_columns), json_get(incident, S("pages")));
+	print_facts(c, incident);
+	print_labels(c, json_get(incident, S("labels")));
+	print_links(c, json_get(incident, S("links")));
+	print_rows(c, "Timeline", "timeline", entry_columns, COUNT(entry_columns), json_get(incident, S("timeline")));
+	print_rows(c, "Pages", "page", page_columns, COUNT(page_columns), json_get(incident, S("pages")));
+	tell_rest(c, incident);
 }
 
 static void print_json(struct cli *c, const struct jv *v)
@@ -149,19 +156,42 @@ static void print_json(struct cli *c, const struct jv *v)
 	buf_free(&b);
 }
 
+/* --timeline and --notifications: one list, all of it. */
+struct part { struct cli *c; const char *kind; const struct column *columns; size_t n; bool as_json; };
+
+static bool take(void *ctx, const struct jv *row)
+{
+	const struct part *p = ctx;
+	if (p->as_json)
+		print_json(p->c, row);
+	else
+		print_row(p->c, p->kind, p->columns, p->n, row);
+	return true;
+}
+
+static struct answered show(struct cli *c, struct str id)
+{
+	bool as_json = str_eq(flag_text(c, "output"), S("json"));
+	struct part timeline = { c, "timeline", entry_columns, COUNT(entry_columns), as_json }, pages = { c, "page", page_columns, COUNT(page_columns), as_json };
+	if (flag_on(c, "timeline"))
+		return remote_rows(c, incident_path(c, id, "timeline"), take, &timeline);
+	if (flag_on(c, "notifications"))
+		return remote_rows(c, incident_path(c, id, "pages"), take, &pages);
+	struct answered a = remote_call(c, "GET", incident_path(c, id, ""), S(""));
+	if (a.exit == EXIT_DONE && as_json)
+		print_json(c, a.json);
+	else if (a.exit == EXIT_DONE)
+		print_incident(c, a.json);
+	return a;
+}
+
 static int run(struct cli *c)
 {
 	struct str_list ids;
-	struct answered a;
 	int err = remote_ids(c, &ids);
 	for (size_t i = 0; err == EXIT_DONE && i < ids.n; i++) {
-		a = remote_call(c, "GET", incident_path(c, ids.v[i], ""), S(""));
-		if (a.exit)
-			err = remote_complain(c, &a);
-		else if (str_eq(flag_text(c, "output"), S("json")))
-			print_json(c, a.json);
-		else
-			print_incident(c, a.json);
+		struct answered a = show(c, ids.v[i]);
+		err = a.exit ? remote_complain(c, &a) : EXIT_DONE;
 	}
 	return err;
 }
@@ -178,7 +208,7 @@ const struct cli_command command_show = {
 	.flags = flags,
 	.n_flags = COUNT(flags),
 	.examples = { "tocsin show 42", "tocsin show 42 --timeline" },
-	.see = "list ack resolve",
+	.see = "list, ack, resolve",
 	.exits = "0 1 2 4 5 8",
 	.run = run,
 };

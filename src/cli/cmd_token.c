@@ -74,20 +74,29 @@ static int run_create(struct cli *c)
 	return EXIT_DONE;
 }
 
+struct gathering { const struct jv **rows; size_t n, cap; };
+
+static bool take(void *ctx, const struct jv *row)
+{
+	struct gathering *g = ctx;
+	if (g->n == g->cap) {
+		g->cap = g->cap ? g->cap * 2 : 64;
+		g->rows = xrealloc(g->rows, g->cap * sizeof *g->rows);
+	}
+	g->rows[g->n++] = row;
+	return true;
+}
+
 static int run_list(struct cli *c)
 {
-	struct answered a = remote_call(c, "GET", S("/api/v1/tokens"), S(""));
-	const struct jv *items = json_get(a.json, S("items")), **rows = NULL;
-	size_t n = 0, i = 0;
+	struct gathering g = { 0 };
+	struct answered a = remote_rows(c, S("/api/v1/tokens"), take, &g);
 	if (a.exit)
-		return remote_complain(c, &a);
-	for (const struct jv *t = items ? items->kid : NULL; t != NULL; t = t->next)
-		n++;
-	rows = NEWN(&c->mem, const struct jv *, n + 1);
-	for (const struct jv *t = items ? items->kid : NULL; t != NULL; t = t->next)
-		rows[i++] = t;
-	table_print(c, columns, COUNT(columns), rows, n);
-	return EXIT_DONE;
+		(void)remote_complain(c, &a);
+	else
+		table_print(c, columns, COUNT(columns), g.rows, g.n);
+	free(g.rows);
+	return a.exit;
 }
 
 static struct answered revoke(struct cli *c, struct str id)
@@ -116,7 +125,7 @@ const struct cli_command command_token_create = {
 	.flags = create_flags,
 	.n_flags = COUNT(create_flags),
 	.examples = { "tocsin token create ci --scope read", "export TOCSIN_TOKEN=$(tocsin token create me)" },
-	.see = "token list token revoke environment",
+	.see = "token list, token revoke, environment",
 	.exits = "0 1 2 4 8",
 	.run = run_create,
 };
@@ -129,7 +138,7 @@ const struct cli_command command_token_list = {
 	.flags = list_flags,
 	.n_flags = COUNT(list_flags),
 	.examples = { "tocsin token list", "tocsin token list -o json" },
-	.see = "token create token revoke",
+	.see = "token create, token revoke",
 	.exits = "0 1 2 4 8",
 	.run = run_list,
 };
@@ -145,7 +154,7 @@ const struct cli_command command_token_revoke = {
 	.flags = revoke_flags,
 	.n_flags = COUNT(revoke_flags),
 	.examples = { "tocsin token revoke 3f9a1c2e", "tocsin token list -o ids | tocsin token revoke -" },
-	.see = "token list token create",
+	.see = "token list, token create",
 	.exits = "0 1 2 4 5 7 8",
 	.run = run_revoke,
 };

@@ -3,7 +3,7 @@
 #include "cli/table.h"
 #include <string.h>
 
-enum { URL_MAX = 8 << 10, ANSWER_MAX = 64 << 20, TIMEOUT_MS = 15000, IDS_MAX_BYTES = 1 << 20 };
+enum { URL_MAX = 8 << 10, ANSWER_MAX = 64 << 20, TIMEOUT_MS = 15000, IDS_MAX_BYTES = 1 << 20, PAGE_ROWS = 200 };
 
 void add_encoded(struct buf *b, struct str s)
 {
@@ -81,8 +81,13 @@ static struct answered explain(struct cli *c, int status, const struct jv *probl
 	return failed(c, m->exit, m->cure, "%.*s%.*s", STR_ARG(what), STR_ARG(faults));
 }
 
+/* The client's error begins with the place, which is said already; "Connection refused" goes on in the middle of a sentence. */
 static struct answered unreachable(struct cli *c, struct str url, struct str error)
 {
+	struct str place = arena_fmt(&c->mem, "%.*s: ", STR_ARG(url));
+	struct str why = arena_str(&c->mem, str_starts(error, place) ? str_skip(error, place.n) : error);
+	bool is_word = why.n > 1 && why.p[0] >= 'A' && why.p[0] <= 'Z' && why.p[1] >= 'a' && why.p[1] <= 'z';
+	error = is_word ? arena_fmt(&c->mem, "%c%.*s", why.p[0] | 0x20, STR_ARG(str_skip(why, 1))) : why;
 	return failed(c, EXIT_UNREACHABLE, "is the server running? tocsin serve, or set TOCSIN_URL", "cannot reach %.*s (%.*s)", STR_ARG(url),
 	    STR_ARG(error));
 }
@@ -118,6 +123,35 @@ struct answered remote_call(struct cli *c, const char *method, struct str path, 
 	struct client_transfer t = { .request = &request, .mem = &c->mem, .answer_max = ANSWER_MAX };
 	c->o->perform(c->o->ctx, &t, TIMEOUT_MS);
 	return understand(c, url, &t.reply);
+}
+
+static struct str page_path(struct cli *c, struct str path, struct str cursor)
+{
+	struct buf b = BUF(URL_MAX);
+	struct str head, tail;
+	buf_fmt(&b, "%.*s%climit=%d", STR_ARG(path), str_cut(path, '?', &head, &tail) ? '&' : '?', PAGE_ROWS);
+	if (cursor.n) {
+		buf_add(&b, S("&cursor="));
+		add_encoded(&b, cursor);
+	}
+	struct str whole = arena_str(&c->mem, buf_str(&b));
+	buf_free(&b);
+	return whole;
+}
+
+struct answered remote_rows(struct cli *c, struct str path, row_take *take, void *ctx)
+{
+	struct answered a;
+	struct str cursor = S("");
+	bool wants_more = true;
+	do {
+		a = remote_call(c, "GET", page_path(c, path, cursor), S(""));
+		const struct jv *items = json_get(a.json, S("items"));
+		for (const struct jv *row = items ? items->kid : NULL; row != NULL && wants_more; row = row->next)
+			wants_more = take(ctx, row);
+		cursor = json_text(a.json, S("next"));
+	} while (a.exit == EXIT_DONE && cursor.n && wants_more);
+	return a;
 }
 
 /* The server's sentences may quote what senders wrote: shown without control characters. */
@@ -224,26 +258,38 @@ static void add_result(struct buf *b, struct str id, const struct answered *a)
 	buf_char(b, '}');
 }
 
+/* A run over many ids: the failure they share so far, or EXIT_FAILED when there are several kinds. */
+struct batch { struct cli *c; struct buf json; const char *done_word; bool as_json, is_single; int exit; size_t n_failed; };
+
+static void add_outcome(struct batch *b, struct str id, struct answered a)
+{
+	add_result(&b->json, id, &a);
+	if (a.exit == EXIT_DONE) {
+		if (!b->as_json)
+			tell_done(b->c, id, a.json, b->done_word);
+		return;
+	}
+	if (!b->is_single && a.exit != EXIT_UNREACHABLE)
+		a.why = arena_fmt(&b->c->mem, "%.*s: %.*s", STR_ARG(id), STR_ARG(a.why));
+	(void)remote_complain(b->c, &a);
+	b->exit = b->n_failed++ == 0 || b->exit == a.exit ? a.exit : EXIT_FAILED;
+}
+
+/* A server that is away ends the run: asking on would take the time of every other id too. */
 int remote_each(struct cli *c, id_call *call, const char *done_word)
 {
 	struct str_list ids;
-	struct buf json = BUF(ANSWER_MAX);
-	bool as_json = str_eq(flag_text(c, "output"), S("json"));
-	int worst = remote_ids(c, &ids), n_failed = 0;
-	buf_char(&json, '[');
-	for (size_t i = 0; worst != EXIT_UNREACHABLE && i < ids.n; i++) {
-		struct answered a = call(c, ids.v[i]);
-		add_result(&json, ids.v[i], &a);
-		if (a.exit) {
-			a.why = ids.n > 1 ? arena_fmt(&c->mem, "%.*s: %.*s", STR_ARG(ids.v[i]), STR_ARG(a.why)) : a.why;
-			worst = n_failed++ && worst != a.exit ? EXIT_FAILED : remote_complain(c, &a);
-		} else if (!as_json) {
-			tell_done(c, ids.v[i], a.json, done_word);
-		}
-	}
-	buf_char(&json, ']');
-	if (as_json)
-		fprintf(c->o->out, "%.*s\n", STR_ARG(buf_str(&json)));
-	buf_free(&json);
-	return worst && n_failed > 0 && (size_t)n_failed < ids.n && worst != EXIT_UNREACHABLE ? EXIT_PARTLY : worst;
+	if (remote_ids(c, &ids))
+		return EXIT_FAILED;
+	struct batch b = { .c = c, .json = BUF(ANSWER_MAX), .done_word = done_word, .is_single = ids.n == 1,
+		.as_json = str_eq(flag_text(c, "output"), S("json")) };
+	size_t tried = 0;
+	buf_char(&b.json, '[');
+	for (; tried < ids.n && b.exit != EXIT_UNREACHABLE; tried++)
+		add_outcome(&b, ids.v[tried], call(c, ids.v[tried]));
+	buf_add(&b.json, S("]\n"));
+	if (b.as_json)
+		(void)fwrite(b.json.p, 1, b.json.n, c->o->out);    /* errors stick to the stream; cli_main asks at the end */
+	buf_free(&b.json);
+	return b.n_failed > 0 && b.n_failed < tried ? EXIT_PARTLY : b.exit;
 }

@@ -13,6 +13,10 @@ struct answered {
 };
 struct answered remote_call(struct cli *c, const char *method, struct str path, struct str body);
 
+/* Every row of a list, page by page, in the server's order. The path may have a query. take returns false when it has enough. */
+typedef bool row_take(void *ctx, const struct jv *row);
+struct answered remote_rows(struct cli *c, struct str path, row_take *take, void *ctx);
+
 /* Prints why and cure, returns exit. */
 int remote_complain(const struct cli *c, const struct answered *a);
 

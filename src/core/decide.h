@@ -96,6 +96,13 @@ struct effects {
 };
 void decide(const struct view *v, const struct command *c, int64_t now, struct effects *out);
 
+/* Which documents a decision will read, so that those of many commands can be read in one go: what the command names, then what those documents
+ * lead to. Only a hint: decide reads what it needs through the view all the same. */
+struct need { enum kind kind; struct str id; };
+enum { NEEDS_MAX = 3 };
+size_t decide_needs(const struct world *w, const struct command *c, struct arena *a, struct need out[NEEDS_MAX]);
+struct str decide_leads_to(enum kind kind, const void *obj); /* the incident it names; empty: none */
+
 /* The table above, for tests and documentation. */
 #define INCIDENT_EVENT(X) X(EV_ALERT, "alert") X(EV_ACKNOWLEDGE, "acknowledge") X(EV_UNACKNOWLEDGE, "unacknowledge") \
 	X(EV_RESOLVE, "resolve") X(EV_DUE, "due")

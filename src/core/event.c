@@ -32,11 +32,6 @@ static struct known look(const struct step *s)
 	return k;
 }
 
-static struct str group_id(const struct step *s, struct str service)
-{
-	return arena_fmt(s->a, "service/%.*s", STR_ARG(service));
-}
-
 /* The alert after this event; count begins anew with a new incident. */
 static void put_alert(struct step *s, const struct known *k, const struct incident *inc, bool is_first)
 {
@@ -114,7 +109,7 @@ static void create(struct step *s, const struct known *k, const struct service *
 	put_alert(s, k, inc, true);
 	if (svc->grouping == GROUPING_SERVICE) {
 		struct group *g = NEW(s->a, struct group);
-		*g = (struct group){ .id = group_id(s, svc->id), .incident = inc->id };
+		*g = (struct group){ .id = group_id(s->a, svc->id), .incident = inc->id };
 		step_put(s, KIND_group, g->id, g, INT64_MAX, INT64_MAX);
 	}
 	step_put_incident(s, inc);
@@ -134,7 +129,7 @@ static void trigger(struct step *s, const struct known *k)
 	}
 	struct incident *grouped = NULL;
 	if (svc->grouping == GROUPING_SERVICE) {
-		const struct group *g = step_get(s, KIND_group, group_id(s, svc->id));
+		const struct group *g = step_get(s, KIND_group, group_id(s->a, svc->id));
 		grouped = g ? open_incident(s, g->incident) : NULL;
 	}
 	if (grouped)

@@ -135,7 +135,8 @@ void decide_settle(struct step *s)
 		step_end(s, OUT_NOTHING, NULL, S("a newer attempt is under way"));
 		return;
 	}
-	struct incident *inc = step_edit_incident(s, p->incident);
+	/* Good news needs no look at the incident: it ends the page and nothing else. */
+	struct incident *inc = x->verdict == VERDICT_DELIVERED ? NULL : step_edit_incident(s, p->incident);
 	step_end(s, OUT_DONE, inc, x->reason);
 	switch (x->verdict) {
 	case VERDICT_DELIVERED:

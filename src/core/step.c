@@ -121,6 +121,11 @@ struct str page_id(struct arena *a, struct str incident, int64_t round, int64_t 
 	return arena_fmt(a, "%.*s/%lld/%lld/%zu/%zu", STR_ARG(incident), (long long)round, (long long)level, target, rule);
 }
 
+struct str group_id(struct arena *a, struct str service)
+{
+	return arena_fmt(a, "service/%.*s", STR_ARG(service));
+}
+
 void decide_token_create(struct step *s)
 {
 	struct token *t = NEW(s->a, struct token);

@@ -48,6 +48,8 @@ void decide_settle(struct step *s);
 void decide_token_create(struct step *s);
 void decide_token_revoke(struct step *s);
 
+struct str group_id(struct arena *a, struct str service);
+
 /* act.c: what acknowledging and resolving do to an incident, whoever asks. */
 void act_acknowledge(struct step *s, struct incident *inc);
 void act_unacknowledge(struct step *s, struct incident *inc, struct str text);

@@ -10,7 +10,8 @@ struct slot {
 	struct slot *next;               /* in its chain of the table */
 	struct slot *touched_next;
 	struct slot *unit_next;          /* in its unit, when changed */
-	bool is_touched, is_changed;
+	struct slot *wanted_next;
+	bool is_read, is_touched, is_changed;
 	enum kind kind;
 	struct str id;
 	uint64_t ver;                    /* as read; 0: absent */
@@ -55,13 +56,15 @@ static void show_version(enum kind kind, void *obj, uint64_t ver)
 		((struct incident *)obj)->version = (int64_t)ver;
 }
 
-static const void *decode(struct arena *a, const struct store_doc *d, enum store_rc *ret_rc)
+const void *batch_decode(struct arena *a, const struct store_doc *d, enum store_rc *ret_rc)
 {
 	const struct entity *e = kinds[d->kind].entity;
 	struct faults f = { .a = a };
 	struct str why;
+	if (d->ver == 0)
+		return NULL;
 	void *obj = arena_need(a, 1, e->size);
-	struct jv *j = json_parse_own(a, arena_str(a, d->body), &why);
+	struct jv *j = json_parse_own(a, d->body, &why);
 	if (j == NULL || desc_read(a, obj, e, j, V_STORE, S(""), &f) != 0) {
 		*ret_rc = STORE_CORRUPT;
 		return NULL;
@@ -74,12 +77,35 @@ const void *batch_read(struct arena *a, struct store *store, enum kind kind, str
 {
 	struct store_docs docs = { 0 };
 	store_kind k = (store_kind)kind;
-	const void *obj = NULL;
 	*ret_rc = store_get(store, &k, &id, 1, &docs);
-	if (*ret_rc == STORE_OK && docs.v[0].ver > 0)
-		obj = decode(a, &docs.v[0], ret_rc);
+	const void *obj = *ret_rc == STORE_OK ? batch_decode(a, &docs.v[0], ret_rc) : NULL;
 	store_docs_free(&docs);
 	return obj;
+}
+
+static void slot_set(struct slot *s, const struct store_doc *d, const void *obj)
+{
+	s->ver = d->ver;
+	s->due = d->due;
+	s->expire = d->expire;
+	s->obj = obj;
+	s->is_read = true;
+}
+
+void batch_know(struct batch *b, const struct store_doc *d, const void *obj)
+{
+	struct slot *s = slot_find(b, (enum kind)d->kind, d->id);
+	if (s == NULL)
+		s = slot_add(b, (enum kind)d->kind, d->id);
+	if (!s->is_read)
+		slot_set(s, d, obj);
+}
+
+static void slot_fill(struct batch *b, struct slot *s, const struct store_doc *d, enum store_rc *rc)
+{
+	const void *obj = batch_decode(&b->mem, d, rc);
+	if (*rc == STORE_OK)
+		slot_set(s, d, obj);
 }
 
 static void slot_load(struct batch *b, struct slot *s)
@@ -87,15 +113,56 @@ static void slot_load(struct batch *b, struct slot *s)
 	struct store_docs docs = { 0 };
 	store_kind kind = (store_kind)s->kind;
 	enum store_rc rc = store_get(b->store, &kind, &s->id, 1, &docs);
-	if (rc == STORE_OK && docs.v[0].ver > 0) {
-		s->ver = docs.v[0].ver;
-		s->due = docs.v[0].due;
-		s->expire = docs.v[0].expire;
-		s->obj = decode(&b->mem, &docs.v[0], &rc);
-	}
+	if (rc == STORE_OK)
+		slot_fill(b, s, &docs.v[0], &rc);
 	store_docs_free(&docs);
 	if (rc != STORE_OK)
 		b->read_rc = rc;
+}
+
+static void want(struct batch *b, enum kind kind, struct str id)
+{
+	if (id.n == 0 || slot_find(b, kind, id) != NULL)
+		return;
+	struct slot *s = slot_add(b, kind, id);
+	s->wanted_next = b->wanted;
+	b->wanted = s;
+}
+
+/* Reads up to one call's worth of what is wanted, and wants what those lead to. False: the store did not answer; each is asked for again when needed. */
+static bool read_wanted(struct batch *b)
+{
+	store_kind kind[STORE_GET_MAX] = { 0 };
+	struct str id[STORE_GET_MAX] = { { 0 } };
+	struct slot *slot[STORE_GET_MAX];
+	struct store_docs docs = { 0 };
+	size_t n = 0;
+	for (; b->wanted && n < STORE_GET_MAX; b->wanted = b->wanted->wanted_next, n++) {
+		slot[n] = b->wanted;
+		kind[n] = (store_kind)b->wanted->kind;
+		id[n] = b->wanted->id;
+	}
+	enum store_rc rc = store_get(b->store, kind, id, n, &docs);
+	for (size_t i = 0; rc == STORE_OK && i < n; i++) {
+		slot_fill(b, slot[i], &docs.v[i], &rc);
+		if (slot[i]->obj)
+			want(b, KIND_incident, decide_leads_to(slot[i]->kind, slot[i]->obj));
+	}
+	store_docs_free(&docs);
+	return rc == STORE_OK;
+}
+
+void batch_prefetch(struct batch *b, const struct command *const *commands, size_t n)
+{
+	struct need needs[NEEDS_MAX];
+	for (size_t i = 0; i < n; i++) {
+		size_t m = decide_needs(b->world, commands[i], &b->mem, needs);
+		for (size_t k = 0; k < m; k++)
+			want(b, needs[k].kind, needs[k].id);
+	}
+	while (b->wanted != NULL && read_wanted(b))
+		continue;
+	b->wanted = NULL;
 }
 
 static void touch(struct batch *b, struct slot *s)
@@ -114,10 +181,10 @@ static const void *view_get(void *ctx, enum kind kind, struct str id)
 	struct slot *s = slot_find(b, kind, id);
 	if (b->read_rc != STORE_OK)
 		return NULL;
-	if (s == NULL) {
+	if (s == NULL)
 		s = slot_add(b, kind, id);
+	if (!s->is_read)
 		slot_load(b, s);
-	}
 	touch(b, s);
 	return s->obj;
 }
@@ -134,6 +201,7 @@ void batch_begin(struct batch *b, struct store *store, const struct world *w, in
 	b->table = NEWN(&b->mem, struct slot *, TABLE);
 	b->members = NEWN(&b->mem, struct member, BATCH_MAX);
 	b->units = NEWN(&b->mem, struct unit, BATCH_MAX);
+	b->wanted = b->touched = NULL;
 	b->n_members = b->n_units = b->n_committed = 0;
 	b->least_due_ms[0] = b->least_due_ms[1] = INT64_MAX;
 }
@@ -210,6 +278,7 @@ static void change(struct batch *b, int u, const struct effect *e)
 	struct unit *unit = &b->units[u];
 	if (s == NULL)
 		s = slot_add(b, e->kind, e->id);          /* created unread: entries and pages have ids nobody else can have */
+	s->is_read = true;
 	touch(b, s);
 	if (!s->is_changed) {
 		s->is_changed = true;

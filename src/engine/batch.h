@@ -30,6 +30,7 @@ struct batch {
 	int64_t now_ms;
 	bool has_other_writers;
 	struct slot **table;
+	struct slot *wanted;             /* slots whose document has not been read yet */
 	struct slot *touched;            /* slots the decision under way has read or written */
 	enum store_rc read_rc;
 	struct member *members;
@@ -43,12 +44,18 @@ struct batch {
 
 /* Empties the batch for the next use; memory is kept. */
 void batch_begin(struct batch *b, struct store *store, const struct world *w, int64_t now_ms, bool has_other_writers);
+/* Reads what these commands will need, in as few calls as possible. Optional: what was not read is read when it is needed. */
+void batch_prefetch(struct batch *b, const struct command *const *commands, size_t n);
+/* A document that was read for this batch already. obj must live as long as the batch. */
+void batch_know(struct batch *b, const struct store_doc *d, const void *obj);
 /* Decides one command and keeps its effects for the commit. The member lives until the next batch_begin. At most BATCH_MAX a batch. */
 struct member *batch_add(struct batch *b, struct command *c, void *tag);
 /* Commits everything decided. Fills in rc of every member. */
 void batch_commit(struct batch *b, struct rng *rng, struct metrics *m);
 void batch_free(struct batch *b);
 
-/* One document, decoded; NULL: not there, or *ret_rc says why it could not be read. For reading right before a send. */
+/* A document as it came from the store, decoded; NULL: absent, or *ret_rc says that it cannot be read. */
+const void *batch_decode(struct arena *a, const struct store_doc *d, enum store_rc *ret_rc);
+/* One document, read and decoded; NULL: not there, or *ret_rc says why it could not be read. */
 const void *batch_read(struct arena *a, struct store *store, enum kind kind, struct str id, enum store_rc *ret_rc);
 #endif

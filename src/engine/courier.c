@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_WHEN_BUSY = 16, SCAN_MIN = 256, SCAN_MAX = 4096, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250 };
+enum { CLAIMS_WHEN_BUSY = 8, SCAN_MIN = 256, SCAN_MAX = 4096, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250 };
 
 static const struct outlet *outlet_find(const struct setup *s, struct str id)
 {
@@ -84,14 +84,15 @@ static bool is_ours(const struct engine *e, const struct page *p)
 	return p && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica);
 }
 
-static void send_claimed(struct engine *e, struct str id)
+/* Sends one claimed page if it is still wanted, from its documents as they were just read. */
+static void send_one(struct engine *e, const struct store_doc *page, const struct store_doc *incident)
 {
 	struct delivery *d = xmalloc(sizeof *d);
-	*d = (struct delivery){ .mem = ARENA(DELIVERY_ARENA), .read_mono_ms = e->env.mono_ms(e->env.ctx) };
+	*d = (struct delivery){ .mem = ARENA(DELIVERY_ARENA), .read_mono_ms = e->mono_ms };
 	enum store_rc rc = STORE_OK;
 	struct str why = S("");
-	const struct page *p = batch_read(&d->mem, e->env.store, KIND_page, id, &rc);
-	const struct incident *inc = p ? batch_read(&d->mem, e->env.store, KIND_incident, p->incident, &rc) : NULL;
+	const struct page *p = batch_decode(&d->mem, page, &rc);
+	const struct incident *inc = batch_decode(&d->mem, incident, &rc);
 	engine_saw(e, rc);
 	if (rc == STORE_OK && is_ours(e, p) && inc && (inc->status == DETECTED || MUTANT(6))) {
 		d->page = p->id;
@@ -109,10 +110,32 @@ static void send_claimed(struct engine *e, struct str id)
 	delivery_free(d);
 }
 
+/* The fresh read: pages and incidents of some claims in one call, right before they are sent. */
+static void send_some(struct engine *e, const struct claimed *c, size_t n)
+{
+	store_kind kind[STORE_GET_MAX] = { 0 };
+	struct str id[STORE_GET_MAX] = { { 0 } };
+	struct store_docs docs = { 0 };
+	assert(2 * n <= STORE_GET_MAX);
+	for (size_t i = 0; i < n; i++) {
+		kind[2 * i] = KIND_page;
+		id[2 * i] = c[i].page;
+		kind[2 * i + 1] = KIND_incident;
+		id[2 * i + 1] = c[i].incident;
+	}
+	e->mono_ms = e->env.mono_ms(e->env.ctx);
+	enum store_rc rc = store_get(e->env.store, kind, id, 2 * n, &docs);
+	engine_saw(e, rc);
+	for (size_t i = 0; rc == STORE_OK && i < n; i++)
+		send_one(e, &docs.v[2 * i], &docs.v[2 * i + 1]);
+	store_docs_free(&docs);
+}
+
 void courier_send(struct engine *e)
 {
-	for (size_t i = 0; i < e->n_claimed; i++)
-		send_claimed(e, e->claimed[i]);
+	enum { SOME = STORE_GET_MAX / 2 };
+	for (size_t i = 0; i < e->n_claimed; i += SOME)
+		send_some(e, e->claimed + i, e->n_claimed - i < SOME ? e->n_claimed - i : SOME);
 	e->n_claimed = 0;
 }
 
@@ -136,17 +159,24 @@ static bool takes(struct engine *e, struct rooms *r, struct str channel)
 	return true;
 }
 
-/* The channel a stored page goes over, without decoding all of it. */
-static struct str channel_of(struct arena *a, const struct store_doc *d)
+/* Makes the claim of a due page a thing to do, if its channel takes it. */
+static bool claim_one(struct engine *e, struct rooms *rooms, const struct store_doc *d)
 {
-	struct str why;
-	return json_text(json_parse_own(a, d->body, &why), S("channel"));
+	enum store_rc rc = STORE_OK;
+	const struct page *p = batch_decode(&e->step_mem, d, &rc);
+	engine_saw(e, rc);
+	if (p == NULL || !takes(e, rooms, p->channel))
+		return false;
+	struct job *j = engine_own_job(e, CMD_CLAIM, d->id, S(""));
+	j->command.owner = e->setup->replica;
+	engine_todo(e, j);
+	e->found[e->n_found++] = (struct found){ { .kind = d->kind, .id = p->id, .ver = d->ver, .due = d->due, .expire = d->expire }, p };
+	return true;
 }
 
 /* Claims what is due, lowest first, as much as the channels take. */
 static void claim(struct engine *e, const struct store_docs *docs)
 {
-	struct arena a = ARENA(64 << 20);
 	struct rooms rooms = { .n = 0 };
 	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
 	int64_t later = INT64_MAX;
@@ -157,12 +187,7 @@ static void claim(struct engine *e, const struct store_docs *docs)
 			continue;
 		}
 		due++;
-		if (takes(e, &rooms, channel_of(&a, d))) {
-			struct job *j = engine_own_job(e, CMD_CLAIM, d->id, S(""));
-			j->command.owner = e->setup->replica;
-			engine_todo(e, j);
-			n++;
-		}
+		n += claim_one(e, &rooms, d);
 	}
 	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan;
 	e->page_scan = is_crowded && e->page_scan < SCAN_MAX ? e->page_scan * 2 : SCAN_MIN;
@@ -172,7 +197,6 @@ static void claim(struct engine *e, const struct store_docs *docs)
 		e->next_page_ms = e->now_ms + FULL_MS;     /* no room for some: again when something comes back, or soon */
 	if (n == max || is_crowded)
 		e->next_page_ms = e->now_ms;
-	arena_free(&a);
 }
 
 void courier_look(struct engine *e)

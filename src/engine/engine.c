@@ -18,7 +18,7 @@ struct engine *engine_new(const struct env *env, const struct setup *setup)
 	memset(e, 0, sizeof *e);
 	e->env = *env;
 	e->setup = setup;
-	e->step_mem = ARENA(16 << 20);
+	e->step_mem = ARENA(64 << 20);
 	env->random(env->ctx, &seed, sizeof seed);
 	e->rng = rng_seeded(seed);
 	store_info(env->store, &e->store_info);
@@ -226,7 +226,9 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 	atomic_store_explicit(&e->metrics.last_cycle_ms, e->now_ms, memory_order_relaxed);
 	e->is_busy = n_jobs >= BUSY_JOBS;
 	arena_reset(&e->step_mem);
-	e->claimed = NEWN(&e->step_mem, struct str, CLAIMS_MAX);
+	e->n_found = 0;
+	e->found = NEWN(&e->step_mem, struct found, CLAIMS_MAX);
+	e->claimed = NEWN(&e->step_mem, struct claimed, CLAIMS_MAX);
 	intake_waiting(e);
 	for (size_t i = 0; i < n_jobs; i++)
 		engine_todo(e, jobs[i]);

@@ -9,6 +9,9 @@ struct numbers { int64_t next, end, last_reserved_ms; int64_t last_block; };
 /* Jobs that must be tried again later (the store was busy, or somebody else wrote first). */
 struct waiting { struct job *job; int64_t try_at_ms; };
 struct waiting_list { struct waiting *v; size_t n, cap; };
+/* A due page as it was found: what its claim is decided on. */
+struct found { struct store_doc doc; const struct page *page; };
+struct claimed { struct str page, incident; };
 struct job_list { struct job **v; size_t n, cap; };
 
 struct engine {
@@ -21,7 +24,9 @@ struct engine {
 	struct waiting_list waiting;
 	struct job_list todo;            /* of this step, in the order in which it is decided */
 	struct arena step_mem;           /* what lives for one step */
-	struct str *claimed;             /* pages of this step that may be sent now */
+	struct found *found;             /* due pages of this step that are to be claimed */
+	size_t n_found;
+	struct claimed *claimed;         /* pages of this step that may be sent now */
 	size_t n_claimed;
 	struct metrics metrics;
 	enum store_rc health;
@@ -36,7 +41,7 @@ struct engine {
 	size_t page_scan;                /* how many due pages to look at; grows while the first ones have no room */
 };
 
-enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 32, CLAIMS_MAX = 128 };
+enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, CLAIMS_MAX = 128 };
 
 /* Counts what a committed member did. */
 void engine_count(struct engine *e, const struct member *x);

@@ -50,7 +50,7 @@ static void finish_own(struct engine *e, struct member *x)
 	if (x->rc != STORE_OK)
 		look_again(e);
 	else if (x->end.outcome == OUT_CLAIMED)
-		e->claimed[e->n_claimed++] = arena_str(&e->step_mem, x->command->page);
+		e->claimed[e->n_claimed++] = (struct claimed){ arena_str(&e->step_mem, x->command->page), arena_str(&e->step_mem, x->end.incident) };
 }
 
 static void finish(struct engine *e, struct member *x)
@@ -90,10 +90,23 @@ static enum store_rc prepare(struct engine *e, struct job *j, size_t wanted)
 	return rc;
 }
 
+static void prefetch(struct batch *b, struct job **jobs, size_t n)
+{
+	const struct command *c[BATCH_MAX];
+	for (size_t i = 0; i < n; i++)
+		c[i] = &jobs[i]->command;
+	if (n > 1)
+		batch_prefetch(b, c, n);
+}
+
 static void one_batch(struct engine *e, struct job **jobs, size_t n)
 {
 	struct batch *b = &e->batch;
 	batch_begin(b, e->env.store, e->setup->world, e->now_ms, e->store_info.many_writers);
+	for (size_t i = 0; i < e->n_found; i++)
+		batch_know(b, &e->found[i].doc, e->found[i].page);
+	e->n_found = 0;                                       /* fresh for the first batch only */
+	prefetch(b, jobs, n);
 	for (size_t i = 0; i < n; i++) {
 		struct job *j = jobs[i];
 		enum store_rc rc = prepare(e, j, n - i);

@@ -8,7 +8,7 @@ static bool is_name(struct str s, const char *name)
 	return s.n == strlen(name) && strncasecmp(s.p, name, s.n) == 0;
 }
 
-/* A token of RFC 9110 section 5.6.2: what a field name is made of. A blank before the colon ends up in the name and fails here. */
+/* A token of RFC 9110 section 5.6.2: what methods and field names are made of. A blank before the colon ends up in the name and fails here. */
 static bool is_token(struct str s)
 {
 	static const char marks[] = "!#$%&'*+-.^_`|~";
@@ -86,6 +86,7 @@ struct http_refusal http_framing_verdict(const struct http_framing *f, const str
 		{ h->size > l->header_max, { 431, "Request line and headers are too long together; send fewer or shorter headers" } },
 		{ f->n_fields > l->headers_max, { 431, "There are too many headers; send fewer" } },
 		{ f->refusal.status != 0, f->refusal },
+		{ !is_token(h->method), { 400, "The method holds a character that is not allowed there; send GET, POST or the like" } },
 		{ is_odd, { 400, "The head holds a NUL, a folded line, a line end that is not CRLF or a blank too many; take it out" } },
 		{ f->n_hosts > 1 || (is_1_1 && f->n_hosts == 0), { 400, "HTTP/1.1 needs exactly one Host header" } },
 		{ f->n_lengths > 1, { 400, "Content-Length was sent more than once; send it once" } },

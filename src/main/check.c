@@ -193,7 +193,7 @@ static void check_reach(struct load *l, const struct policy *p, size_t level, st
 	for (size_t i = 0; i < targets->n; i++)
 		n += world_reach(&l->c->world, targets->v[i], out, COUNT(out));
 	path = PATH(l, "%.*s.targets", STR_ARG(path));
-	if (n == 0)
+	if (n == 0 && !report_has(l->r, mark_value(l, path), 0))
 		FAULT(l, CODE_NOBODY, path, "policy \"%.*s\": level %zu reaches nobody and will be passed over", STR_ARG(p->id), level);
 	if (n > PAGES_PER_LEVEL_MAX)
 		FAULT(l, CODE_CROWD, path, "policy \"%.*s\": level %zu reaches %zu addresses; at most %d", STR_ARG(p->id), level, n, PAGES_PER_LEVEL_MAX);

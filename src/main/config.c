@@ -23,7 +23,7 @@ ENTITY_TABLE(config_file, CONFIG_FILE, "One configuration.");
 ENTITY_STRUCT(config_channel, CONFIG_CHANNEL);
 ENTITY_TABLE(config_channel, CONFIG_CHANNEL, "A way to reach people.");
 
-enum { CONFIG_ARENA_MAX = 256 << 20, SUGGEST_MAX = 3 };
+enum { CONFIG_ARENA_MAX = 256 << 20, SUGGEST_BELOW = 6 };
 static const int64_t minute_ms = 60 * 1000, hour_ms = 60 * 60 * 1000;
 
 static const struct ynode *node_at(const struct load *l, struct str path)
@@ -54,6 +54,8 @@ static void add_fault(struct load *l, const struct fault *f)
 		if (str_starts(f->what, kinds_of[i].begin))
 			code = kinds_of[i].code;
 	struct mark at = f->at ? ynode(f->at)->at : (struct mark){ 0 };
+	if (report_has(l->r, at, CODE_REFUSED_YAML))
+		return;                                    /* what it would have been is not known */
 	if (code != CODE_UNKNOWN_KEY) {
 		report_add(l->r, code, at, "%.*s: %.*s", STR_ARG(f->path), STR_ARG(f->what));
 		return;
@@ -101,14 +103,16 @@ static const struct jv *only(struct load *l, const struct jv *map, const struct 
 	return &part->jv;
 }
 
+/* The nearest name so far: fewer wrong letters win, then the same first letter. *best is twice the number of wrong letters. */
 static const char *nearest_field(const struct entity *e, struct str key, size_t *best)
 {
 	const char *name = NULL;
 	for (size_t i = 0; e != NULL && i < e->nf; i++) {
-		size_t d = str_distance(str_c(e->f[i].name), key);
-		if (d < *best && d < key.n) {
-			*best = d;
-			name = e->f[i].name;
+		const char *field = e->f[i].name;
+		size_t d = str_distance(str_c(field), key), score = 2 * d + (key.n > 0 && key.p[0] != field[0]);
+		if (score < *best && d < key.n) {
+			*best = score;
+			name = field;
 		}
 	}
 	return name;
@@ -119,7 +123,7 @@ static void refuse_unknown(struct load *l, const struct jv *map, const struct en
 	for (const struct jv *m = map->kid; m != NULL; m = m->next) {
 		if (has_field(a, m->key) || has_field(b, m->key))
 			continue;
-		size_t best = SUGGEST_MAX;
+		size_t best = SUGGEST_BELOW;
 		const char *near_a = nearest_field(a, m->key, &best), *near_b = nearest_field(b, m->key, &best);
 		const char *near = near_b ? near_b : near_a;
 		report_add(l->r, CODE_UNKNOWN_KEY, ynode(m)->key_at, "unknown key \"%.*s\" in %.*s%s%s%s", STR_ARG(m->key), STR_ARG(path),

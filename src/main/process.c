@@ -138,8 +138,9 @@ void process_read(struct load *l)
 	c->log_level = levels[c->file.server.log.level];
 	c->log_format = c->file.server.log.format;
 	c->auth_required = c->file.auth.required;
-	const struct ynode *version = yaml_at(l->root, S("version"), &is_whole);
-	if (is_whole && version->jv.t != J_NULL && c->file.version != 1)
+	int64_t version = 1;
+	const struct ynode *written = yaml_at(l->root, S("version"), &is_whole);
+	if (is_whole && str_int(written->jv.s, &version) && version != 1)
 		FAULT(l, CODE_VERSION, S("version"), "version: this program reads version 1 of the format");
 	c->file.version = 1;
 	read_listen(l);

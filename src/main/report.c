@@ -64,6 +64,14 @@ void report_add(struct report *r, enum code c, struct mark at, const char *fmt, 
 	r->tail = f;
 }
 
+bool report_has(const struct report *r, struct mark at, int c)
+{
+	const struct finding *f = r->head;
+	while (f != NULL && (f->at.line != at.line || f->at.column != at.column || (c && (int)f->code != c)))
+		f = f->next;
+	return f != NULL;
+}
+
 static int by_place(const void *a, const void *b)
 {
 	const struct finding *x = *(const struct finding *const *)a, *y = *(const struct finding *const *)b;
@@ -115,6 +123,29 @@ static void add_shown(struct buf *b, struct str s)
 	}
 }
 
+/* The column from which a line holds a secret, or SIZE_MAX. */
+static size_t secret_from(const struct report *r, size_t line)
+{
+	size_t from = SIZE_MAX;
+	for (const struct finding *f = r->head; f != NULL; f = f->next)
+		if (f->code == CODE_LITERAL && f->at.line == line && f->at.column < from)
+			from = f->at.column;
+	return from;
+}
+
+static void add_line(struct buf *b, const struct report *r, size_t number, struct str line)
+{
+	size_t from = secret_from(r, number), column = 1;
+	buf_fmt(b, "%5zu | ", number);
+	for (size_t i = 0; i < line.n; i++) {
+		if (column < from)
+			add_shown(b, (struct str){ line.p + i, 1 });
+		else if (!is_follower(line.p[i]))
+			buf_char(b, '*');
+		column += i + 1 < line.n && !is_follower(line.p[i + 1]);
+	}
+}
+
 /* Long lines are cut: the caret must stay in sight, and a file may be one line of a megabyte. */
 enum { SHOWN_MAX = 200 };
 
@@ -127,8 +158,7 @@ static void add_source(struct buf *b, const struct report *r, struct mark at)
 	size_t cut = line.n < SHOWN_MAX ? line.n : SHOWN_MAX;
 	while (cut > 0 && cut < line.n && is_follower(line.p[cut]))
 		cut--;
-	buf_fmt(b, "%5zu | ", at.line);
-	add_shown(b, (struct str){ line.p, cut });
+	add_line(b, r, at.line, (struct str){ line.p, cut });
 	buf_add(b, S("\n      | "));
 	size_t column = 1, i = 0;
 	for (; i < cut && column < at.column; i++)

@@ -31,6 +31,9 @@ struct report {
 enum { FINDINGS_MAX = 200 };                          /* kept; the counts go on */
 
 void report_add(struct report *r, enum code c, struct mark at, const char *fmt, ...) PRINTF_LIKE(4, 5);
+bool report_has(const struct report *r, struct mark at, int c);      /* of exactly this place, with code c or, when it is 0, with any */
+
+/* In the order of the file. A literal secret is starred out of the lines that are shown: a report may end in a log. */
 enum report_form { REPORT_TEXT, REPORT_JSON, REPORT_GITHUB };
-void report_write(struct report *r, struct buf *b, enum report_form form);   /* in the order of the file */
+void report_write(struct report *r, struct buf *b, enum report_form form);
 #endif

@@ -122,16 +122,19 @@ void sender_send(struct sender *s, struct delivery *d)
 	struct parcel *p = xmalloc(sizeof *p);
 	*p = (struct parcel){ .delivery = d };
 	pthread_mutex_lock(&s->lock);
+	bool is_first = s->head == NULL;
 	*s->tail = p;
 	s->tail = &p->next;
-	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
-	client_wake(s->client);
+	if (is_first) {                          /* the others go with it */
+		pthread_cond_signal(&s->wake);
+		client_wake(s->client);
+	}
 }
 
 void sender_stop(struct sender *s)
 {
-	if (!s->is_started)
+	if (s == NULL || !s->is_started)
 		return;
 	pthread_mutex_lock(&s->lock);
 	s->wants_stop = true;

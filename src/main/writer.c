@@ -194,8 +194,10 @@ void writer_sent(struct writer *w, struct delivery *d)
 {
 	pthread_mutex_lock(&w->lock);
 	PUSH(&w->sent, d);
+	bool is_first = w->sent.n == 1;
 	pthread_mutex_unlock(&w->lock);
-	pthread_cond_signal(&w->wake);
+	if (is_first)
+		pthread_cond_signal(&w->wake);
 }
 
 enum store_rc writer_configure(struct writer *w, const struct setup *setup)
@@ -222,7 +224,7 @@ bool writer_drain(struct writer *w)
 
 void writer_stop(struct writer *w)
 {
-	if (!w->is_started)
+	if (w == NULL || !w->is_started)
 		return;
 	pthread_mutex_lock(&w->lock);
 	w->wants_stop = true;

@@ -41,6 +41,20 @@ static struct mark mark_at_byte(struct str text, size_t at)
 	return m;
 }
 
+/* The first byte of the character at a place; libyaml counts characters. */
+static char char_at(struct str text, struct mark at)
+{
+	struct mark m = { 1, 1, 1 };
+	size_t i = 0;
+	while (i < text.n && (m.line != at.line || m.column != at.column)) {
+		bool is_end = text.p[i++] == '\n';
+		while (i < text.n && ((unsigned char)text.p[i] & 0xc0) == 0x80)
+			i++;
+		m = is_end ? (struct mark){ m.line + 1, 1, 1 } : (struct mark){ m.line, m.column + 1, 1 };
+	}
+	return i < text.n ? text.p[i] : '\0';
+}
+
 static void stop(struct reader *x, enum code c, struct mark at, const char *what)
 {
 	if (!x->is_stopped)
@@ -80,7 +94,8 @@ static void stop_at_problem(struct reader *x)
 		    is_control ? for_people(problem) : "the bytes here are not UTF-8: save the file as UTF-8");
 		return;
 	}
-	stop(x, CODE_SYNTAX, mark_of(&p->problem_mark, &p->problem_mark), for_people(problem));
+	struct mark at = mark_of(&p->problem_mark, &p->problem_mark);
+	stop(x, CODE_SYNTAX, at, char_at(x->r->text, at) == '\t' ? "indented with a tab: use blanks" : for_people(problem));
 }
 
 static bool next_event(struct reader *x, yaml_event_t *ev)

@@ -114,7 +114,8 @@ struct store_ops {
 	enum store_rc (*purge)(struct store *, store_kind, int64_t expired_before, size_t limit, size_t *ret_done);
 	enum store_rc (*probe)(struct store *, int64_t *ret_commit_us);
 };
-struct store { const struct store_ops *ops; };                /* first member of every backend's own struct */
+/* First member of every backend's own struct. append_only: one bit per kind. */
+struct store { const struct store_ops *ops; unsigned n_kinds; uint32_t append_only; };
 
 /* Opens a backend by name: "memory", "json", "sqlite". Verifies or creates the schema, takes the single-process lock, runs recovery.
  * Refuses (STORE_CORRUPT) rather than dropping anything but a torn tail; STORE_FENCED: made by a newer version;

@@ -652,7 +652,10 @@ struct handle *handle_open(struct replica *r)
 		.commit = store_commit_, .due = store_due_, .list = store_list_, .scan = store_scan_, .purge = store_purge_,
 		.probe = store_probe_ };
 	struct handle *h = NEW(&r->s->mem, struct handle);
-	*h = (struct handle){ { &ops }, r->s, r->index, r->life };
+	uint32_t append_only = 0;
+	for (unsigned k = 0; k < KINDS; k++)
+		append_only |= kinds[k].is_append_only ? UINT32_C(1) << k : 0;
+	*h = (struct handle){ { &ops, KINDS, append_only }, r->s, r->index, r->life };
 	return h;
 }
 

@@ -300,15 +300,16 @@ static void draining_closes_connections_after_their_answer(void **state)
 static void ipv6_works_where_there_is_ipv6(void **state)
 {
 	(void)state;
-	struct fixture f = { .body = BUF(1 << 20) };
+	struct fixture f = { .body = BUF(1 << 20), .headers = BUF(1 << 16) };
 	struct buf why = BUF(1024), b = BUF(ANSWER_MAX);
 	struct http_server_options o = small();
 	o.host = S("::1");
 	struct http_handler h = { &f, on_request, on_refuse };
 	int err = http_server_new(&o, &h, &f.server, &why);
-	if (err == EADDRNOTAVAIL || err == EAFNOSUPPORT) {
+	if (err == EADDRNOTAVAIL || err == EAFNOSUPPORT) {         /* this machine has none: then the sentence says so */
+		assert_non_null(strstr(why.p, "::1"));
 		buf_free(&why);
-		skip();
+		return;
 	}
 	assert_int_equal(err, 0);
 	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)http_server_port(f.server)), .sin6_addr = IN6ADDR_LOOPBACK_INIT };

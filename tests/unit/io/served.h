@@ -29,7 +29,7 @@ struct fixture {
 	struct http_request *held[HELD_MAX];
 	size_t n_held, n_requests;
 	int last_refusal;
-	struct buf body;                 /* of the request echoed last */
+	struct buf body, headers;        /* of the request that came last */
 };
 
 static inline void echo(struct http_request *r)
@@ -42,14 +42,34 @@ static inline void echo(struct http_request *r)
 	http_answer(r, &(struct http_response){ 200, fields, COUNT(fields), text });
 }
 
+static inline void keep(struct fixture *f, const struct http_request *r)
+{
+	static const char *const names[] = { "content-type", "webhook-id", "accept-encoding", "expect" };
+	buf_clear(&f->body);
+	buf_add(&f->body, r->body);
+	buf_clear(&f->headers);
+	for (size_t i = 0; i < COUNT(names); i++)
+		buf_fmt(&f->headers, "%s=%.*s ", names[i], STR_ARG(http_header(r, names[i])));
+}
+
+/* /status/NNN: with headers that mean something to a client. */
+static inline void answer_status(struct http_request *r)
+{
+	int64_t status = 0;
+	const struct http_field fields[] = { { "Location", S("/elsewhere") }, { "Retry-After", S("17") } };
+	assert_true(str_int(str_skip(r->path, S("/status/").n), &status));
+	http_answer(r, &(struct http_response){ (int)status, fields, COUNT(fields), S("{}") });
+}
+
 static inline void on_request(void *ctx, struct http_request *r)
 {
 	struct fixture *f = ctx;
 	f->n_requests++;
-	buf_clear(&f->body);
-	buf_add(&f->body, r->body);
+	keep(f, r);
 	if (str_starts(r->path, S("/hold")))
 		f->held[f->n_held++] = r;
+	else if (str_starts(r->path, S("/status/")))
+		answer_status(r);
 	else if (str_eq(r->path, S("/nothing")))
 		http_answer(r, &(struct http_response){ .status = 204 });
 	else if (str_eq(r->path, S("/large")))
@@ -77,7 +97,7 @@ static inline struct http_server_options small(void)
 static inline void start(struct fixture *f, struct http_server_options o)
 {
 	struct buf why = BUF(1024);
-	*f = (struct fixture){ .body = BUF(1 << 20) };
+	*f = (struct fixture){ .body = BUF(1 << 20), .headers = BUF(1 << 16) };
 	struct http_handler h = { f, on_request, on_refuse };
 	if (http_server_new(&o, &h, &f->server, &why) != 0)
 		fail_msg("%s", why.p);
@@ -88,6 +108,7 @@ static inline void stop(struct fixture *f)
 {
 	http_server_free(f->server);
 	buf_free(&f->body);
+	buf_free(&f->headers);
 }
 
 static inline void answer_held(struct fixture *f, size_t i, const char *text)
