@@ -164,8 +164,12 @@ void decide(const struct view *v, const struct command *c, int64_t now, struct e
 	struct step s = { v, c, now, out, out->a };
 	out->n = 0;
 	out->end = (struct ending){ .reason = S(""), .incident = S(""), .dedup_key = S("") };
+	struct str receipt = receipt_of(&s);
+	if (receipt.n > 0 && receipt_replays(&s, receipt))
+		return;
 	decision[c->kind](&s);
-	assert(out->n == 0 || out->end.outcome == OUT_CREATED || out->end.outcome == OUT_FOLDED || out->end.outcome == OUT_DONE ||
-	    out->end.outcome == OUT_CLAIMED || c->kind == CMD_EVENT);
+	if (receipt.n > 0)
+		receipt_put(&s, receipt);
 	assert(out->end.outcome != OUT_REFUSED || out->n == 0);
+	assert((out->end.outcome != OUT_NOT_FOUND && out->end.outcome != OUT_STALE && out->end.outcome != OUT_INVALID) || out->n == 0);
 }
