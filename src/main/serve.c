@@ -48,6 +48,7 @@ struct server {
 	struct live *live;               /* the configuration in force */
 	struct live *retired;            /* replaced, but requests under way may still point into it */
 	struct store *store;
+	struct store_kind_def kinds[KINDS];      /* the store reads them as long as it is open */
 	struct writer *writer;
 	struct sender *sender;
 	struct api *api;
@@ -226,11 +227,10 @@ static void on_request(void *ctx, struct http_request *r)
 
 static bool open_store(struct server *s, const struct config *c)
 {
-	struct store_kind_def defs[KINDS];
 	struct buf why = BUF(4096);
 	for (size_t i = 0; i < KINDS; i++)
-		defs[i] = (struct store_kind_def){ kinds[i].entity->name, kinds[i].is_append_only };
-	struct store_options o = { .path = c->storage_path, .kinds = defs, .n_kinds = KINDS,
+		s->kinds[i] = (struct store_kind_def){ kinds[i].entity->name, kinds[i].is_append_only };
+	struct store_options o = { .path = c->storage_path, .kinds = s->kinds, .n_kinds = KINDS,
 		.clock = { NULL, on_boot, on_wall }, .min_free_bytes = c->min_free };
 	struct str driver = enum_word(&config_driver_names, (int)c->driver);
 	enum store_rc rc = store_open(driver, &o, &s->store, &why);
