@@ -48,7 +48,7 @@ void step_put_incident(struct step *s, const struct incident *inc)
 	assert(!is_over || inc->due_at == 0);
 	assert(inc->status != DETECTED || inc->due_at != 0 || inc->exhausted);
 	step_put(s, KIND_incident, inc->id, inc, inc->due_at ? inc->due_at : INT64_MAX,
-	    is_over ? inc->resolved_at + s->v->world->keep_ms : INT64_MAX);
+	    is_over ? inc->resolved_at + s->v->world->keep_ms : MUTANT(36) ? inc->detected_at + s->v->world->keep_ms : INT64_MAX);
 }
 
 void step_put_page(struct step *s, const struct page *page)
@@ -71,7 +71,7 @@ struct entry *step_note(struct step *s, struct incident *inc, enum entry_type ty
 	*e = (struct entry){ .id = entry_id(s->a, inc->id, inc->entries++), .at = s->now, .type = type,
 		.actor = is_tocsin ? S("tocsin") : s->c->actor, .via = s->c->via, .before = before, .after = inc->status,
 		.round = inc->round, .level = inc->level, .text = text };
-	if (!MUTANT(24) || type != ENTRY_NOTE)
+	if (!(MUTANT(24) && type == ENTRY_NOTE) && !(MUTANT(31) && type == ENTRY_ACKNOWLEDGED))
 		step_put(s, KIND_entry, e->id, e, INT64_MAX, s->now + s->v->world->keep_ms);
 	return e;
 }
