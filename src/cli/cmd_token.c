@@ -17,6 +17,7 @@ static const struct column columns[] = {
 static const struct flag create_flags[] = {
 	{ .name = "scope",   .type = FLAG_WORDS,    .arg = "SCOPES",   .words = "read write admin metrics", .fallback = "read,write", .doc = "What it may do." },
 	{ .name = "expires", .type = FLAG_DURATION, .arg = "DURATION", .doc = "How long it works; for ever unless given." },
+	{ .name = "config", .type = FLAG_TEXT, .arg = "FILE", .doc = "Make it in the store of this configuration, without a server: the first token." },
 	{ .name = "output", .letter = 'o', .type = FLAG_WORD, .arg = "FORM", .words = "json", .doc = "json: what the server said." },
 };
 static const struct flag list_flags[] = { TABLE_FLAGS, };
@@ -59,6 +60,8 @@ static struct str token_body(struct cli *c)
 
 static int run_create(struct cli *c)
 {
+	if (flag_text(c, "config").n > 0)
+		return c->o->run_main(c->o->ctx, c);
 	struct answered a = remote_call(c, "POST", S("/api/v1/tokens"), token_body(c));
 	struct buf b = BUF(BODY_MAX);
 	if (a.exit)

@@ -364,7 +364,7 @@ static void unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct bu
 	size_t n = 0;
 	for (int pass = 0; pass < 2; pass++)             /* what nobody ever writes again first: its token stays, see settle_unknown */
 		for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
-			if (kinds[s->kind].is_append_only == (pass == 0))
+			if (kinds[s->kind].is_append_only == (pass == 0) && !(MUTANT(3) && s->kind == KIND_page && s->ver == 0))
 				encode(b, s, json, &w[n++]);
 	for (size_t i = 0; i < u->n_checks; i++)
 		if (!u->checks[i]->is_changed)
@@ -393,16 +393,37 @@ static void settle_unknown(struct batch *b, const struct store_txn *txns, struct
 			store_commit(b->store, &txns[i], &results[i], 1);
 		}
 		if (was_unknown && !is_definite(&txns[i], results[i].rc))
-			results[i].rc = STORE_UNKNOWN;
+			results[i].rc = MUTANT(28) ? STORE_OK : MUTANT(29) ? STORE_BUSY : STORE_UNKNOWN;
 	}
 }
 
 #ifdef MUT
+/* The outbox in a transaction of its own. */
+static void commit_pages_apart(struct batch *b, const struct unit *u, struct rng *rng)
+{
+	struct store_write *w = NEWN(&b->mem, struct store_write, u->n);
+	struct store_txn t = { .w = w };
+	struct store_result r;
+	struct buf json = BUF(STORE_BODY_MAX);
+	for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
+		if (s->kind == KIND_page && s->ver == 0)
+			encode(b, s, &json, &w[t.n++]);
+	rng_bytes(rng, t.token.b, sizeof t.token.b);
+	if (t.n > 0)
+		store_commit(b->store, &t, &r, 1);
+	buf_free(&json);
+}
+
+static bool is_overwritten(store_kind kind)
+{
+	return MUTANT(2) ? kind == KIND_incident : kind == KIND_alert || kind == KIND_group;
+}
+
 /* The bug of a store client that takes a lost race for a hiccup. */
 static void overwrite_conflicts(struct batch *b, struct store_txn *txns, struct store_result *results, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		for (int tries = 0; results[i].rc == STORE_CONFLICT && tries < 4; tries++) {
+		for (int tries = 0; results[i].rc == STORE_CONFLICT && is_overwritten(txns[i].w[results[i].bad_write].kind) && tries < 4; tries++) {
 			struct store_write *w = NEWN(&b->mem, struct store_write, txns[i].n);
 			memcpy(w, txns[i].w, txns[i].n * sizeof *w);
 			w[results[i].bad_write].expect = results[i].cur_ver;
@@ -437,13 +458,17 @@ static void commit_units(struct batch *b, struct rng *rng, struct metrics *m)
 	if (n > 0)
 		store_commit(b->store, txns, results, n);
 #ifdef MUT
-	if (MUTANT(2))
+	if (MUTANT(2) || MUTANT(26))
 		overwrite_conflicts(b, txns, results, n);
 #endif
 	settle_unknown(b, txns, results, n, m);
 	for (size_t i = 0; i < n; i++) {
 		struct unit *u = &b->units[unit_of[i]];
 		u->rc = results[i].rc;
+#ifdef MUT
+		if (MUTANT(3) && u->rc == STORE_OK)
+			commit_pages_apart(b, u, rng);
+#endif
 		if (u->rc == STORE_OK) {
 			note_dues(b, u);
 			b->n_committed++;

@@ -125,6 +125,8 @@ static void send_some(struct engine *e, const struct claimed *c, size_t n)
 	}
 	e->mono_ms = e->env.mono_ms(e->env.ctx);
 	enum store_rc rc = store_get(e->env.store, kind, id, 2 * n, &docs);
+	if (MUTANT(41))
+		e->mono_ms = e->env.mono_ms(e->env.ctx);
 	engine_saw(e, rc);
 	for (size_t i = 0; rc == STORE_OK && i < n; i++)
 		send_one(e, &docs.v[2 * i], &docs.v[2 * i + 1]);

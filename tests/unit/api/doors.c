@@ -124,7 +124,7 @@ static void bad_bodies_are_refused_with_everything_that_is_wrong(void **state)
 		{ "/v2/enqueue", "{\"routing_key\":\"" WEB_KEY "\",\"event_action\":\"trigger\",\"payload\":{}}", { "payload.summary", "payload.source", "payload.severity" } },
 		{ "/v2/enqueue", "{\"routing_key\":\"" WEB_KEY "\",\"event_action\":\"resolve\"}", { "dedup_key" } },
 		{ in_path, "", { "empty" } }, { in_path, "{}", { "title" } }, { in_path, "[]", { "batch" } },
-		{ in_path, "[{\"title\":\"a\"},{\"title\":3},{}]", { "[1].title", "[2].title" } },
+		{ in_path, "[{\"title\":\"a\"},{\"title\":3},{}]", { "#/1/title", "#/2/title" } },
 		{ in_path, "{\"title\":\"a\",\"severity\":9,\"links\":3}", { "severity", "links" } },
 	};
 	struct desk *d = desk_open();
