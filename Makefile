@@ -114,6 +114,19 @@ sim: $(SIM)
 mutants:
 	tests/sim/mutants
 
+# The simulator with one seeded bug: only the rooms that have them are compiled again, the rest is the honest build's.
+MUT_ROOMS := core engine
+MUT_OUT   := $(OUT)/mut-$(N)
+MUT_OBJ   := $(patsubst %.c,$(MUT_OUT)/%.o,$(filter $(MUT_ROOMS:%=src/%/%),$(SRC)))
+ifneq ($(N),)
+$(MUT_OUT)/%.o: %.c $(OUT)/%.o | $$(OUT)/inc/$$(call room,$$*)/.ok
+	@mkdir -p $(@D)
+	@$(CC) $(ALL_CFLAGS) -DMUT=$(N) -I$(OUT)/inc/$(call room,$*) -c $< -o $@
+$(MUT_OUT)/sim: $(MUT_OBJ) $(SIM)
+	@$(CC) $(ALL_LDFLAGS) $(MUT_OBJ) $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(LIB) $(LIB_LIBS) -o $@
+mutant: $(MUT_OUT)/sim
+endif
+
 fuzz:
 	$(MAKE) CC=clang MODE=fuzz fuzz-run
 fuzz-build: $(FUZZ)

@@ -113,8 +113,8 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 /* The fresh read: pages and incidents of some claims in one call, right before they are sent. */
 static void send_some(struct engine *e, const struct claimed *c, size_t n)
 {
-	store_kind kind[STORE_GET_MAX];
-	struct str id[STORE_GET_MAX];
+	store_kind kind[STORE_GET_MAX] = { 0 };
+	struct str id[STORE_GET_MAX] = { { 0 } };
 	struct store_docs docs = { 0 };
 	assert(2 * n <= STORE_GET_MAX);
 	for (size_t i = 0; i < n; i++) {
@@ -125,6 +125,8 @@ static void send_some(struct engine *e, const struct claimed *c, size_t n)
 	}
 	e->mono_ms = e->env.mono_ms(e->env.ctx);
 	enum store_rc rc = store_get(e->env.store, kind, id, 2 * n, &docs);
+	if (MUTANT(41))
+		e->mono_ms = e->env.mono_ms(e->env.ctx);
 	engine_saw(e, rc);
 	for (size_t i = 0; rc == STORE_OK && i < n; i++)
 		send_one(e, &docs.v[2 * i], &docs.v[2 * i + 1]);
@@ -178,6 +180,8 @@ static bool claim_one(struct engine *e, struct rooms *rooms, const struct store_
 static void claim(struct engine *e, const struct store_docs *docs)
 {
 	struct rooms rooms = { .n = 0 };
+	e->found = NEWN(&e->step_mem, struct found, CLAIMS_MAX);
+	e->claimed = NEWN(&e->step_mem, struct claimed, CLAIMS_MAX);
 	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
 	int64_t later = INT64_MAX;
 	for (size_t i = 0; i < docs->n && n < max; i++) {      /* all of them: only inside a shard are they in order */
@@ -189,8 +193,8 @@ static void claim(struct engine *e, const struct store_docs *docs)
 		due++;
 		n += claim_one(e, &rooms, d);
 	}
-	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan;
-	e->page_scan = is_crowded && e->page_scan < SCAN_MAX ? e->page_scan * 2 : SCAN_MIN;
+	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan && docs->n < SCAN_MAX;
+	e->page_scan = is_crowded ? e->page_scan * 2 : 0;
 	if (n < max && later != INT64_MAX && later + e->now_err_ms < e->next_page_ms)
 		e->next_page_ms = later + e->now_err_ms;
 	if (n < due && e->now_ms + FULL_MS < e->next_page_ms)
@@ -204,15 +208,17 @@ void courier_look(struct engine *e)
 	struct store_docs docs = { 0 };
 	if (e->is_draining || e->now_ms < e->next_page_ms)
 		return;
-	if (e->page_scan == 0)
-		e->page_scan = SCAN_MIN;
+	size_t least = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : SCAN_MIN;
+	if (e->page_scan < least)
+		e->page_scan = least;
 	e->next_page_ms = e->now_ms + LOOK_AHEAD_MS;
-	size_t limit = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : e->page_scan;
-	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, limit, &docs);
+	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, e->page_scan, &docs);
 	engine_saw(e, rc);
-	if (rc == STORE_OK)
+	if (rc != STORE_OK)
+		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
+	else if (docs.n > 0)
 		claim(e, &docs);
 	else
-		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
+		e->page_scan = 0;
 	store_docs_free(&docs);
 }

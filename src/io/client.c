@@ -284,6 +284,9 @@ static void set_common(struct call *k, const struct wire_request *r, int64_t tot
 	curl_easy_setopt(k->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(total_ms < CONNECT_MS ? total_ms : CONNECT_MS));
 	curl_easy_setopt(k->easy, CURLOPT_TIMEOUT_MS, (long)total_ms);
 	curl_easy_setopt(k->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	const char *trusted = getenv("SSL_CERT_FILE");             /* as OpenSSL's own programs do; libcurl leaves it to its caller */
+	if (trusted && *trusted)
+		curl_easy_setopt(k->easy, CURLOPT_CAINFO, trusted);
 	curl_easy_setopt(k->easy, CURLOPT_ERRORBUFFER, k->error);
 	curl_easy_setopt(k->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(k->easy, CURLOPT_WRITEDATA, k);

@@ -1,6 +1,6 @@
 /* client.h - requests out: HTTP and SMTP submission through libcurl's multi interface, any number at a time, one thread.
  *
- * Connect within 3 s, everything within 10 s; no redirects; TLS chain and name always verified; at most answer_max of an answer is kept, more
+ * Connect within 3 s, everything within 10 s; no redirects; TLS chain and name always verified (SSL_CERT_FILE: against that file); at most answer_max of an answer is kept, more
  * is read off and dropped; no decompression; proxies as the environment says. Retries are the caller's business.
  *
  * A reply with a status is what the peer said: the HTTP status, or for mail 250 when the message was taken and else the code that

@@ -29,6 +29,16 @@ static bool take(int fd)
 	return flock(fd, LOCK_EX | LOCK_NB) == 0 && fcntl(fd, F_OFD_SETLK, &whole) == 0;
 }
 
+/* Who holds the lock, for the sentence the next one gets. On a full disk it stays out: the lock counts, the name is a courtesy. */
+static void leave_name(int fd)
+{
+	struct buf pid = BUF(32);
+	buf_fmt(&pid, "pid %ld\n", (long)getpid());
+	int err = ftruncate(fd, 0) == 0 ? disk_write(fd, buf_str(&pid), 0) : errno;
+	(void)err;
+	buf_free(&pid);
+}
+
 enum store_rc disk_lock(const char *path, int *ret_fd, struct buf *why)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -42,11 +52,7 @@ enum store_rc disk_lock(const char *path, int *ret_fd, struct buf *why)
 		close(fd);
 		return STORE_BUSY;
 	}
-	struct buf pid = BUF(32);
-	buf_fmt(&pid, "pid %ld\n", (long)getpid());
-	if (ftruncate(fd, 0) != 0 || disk_write(fd, buf_str(&pid), 0) != 0)
-		(void)ftruncate(fd, 0);                            /* the name in it is a courtesy: the lock counts */
-	buf_free(&pid);
+	leave_name(fd);
 	*ret_fd = fd;
 	return STORE_OK;
 }

@@ -14,7 +14,8 @@ enum { LEDGERS = 512 };
 struct ledger { struct ledger *next; char name[96]; int64_t possible, accepted, effects, open; bool is_keyless; };
 /* What is known of one request. */
 enum { SEEN_POSSIBLE = 1, SEEN_ACCEPTED = 2, SEEN_EFFECT = 4 };
-struct ingest { struct ledger *bucket[LEDGERS]; unsigned char *seen; size_t cap; };
+enum { NUMBERS_MAX = 1 << 16 };
+struct ingest { struct ledger *bucket[LEDGERS]; unsigned char *seen; size_t cap; bool is_taken[NUMBERS_MAX]; };
 
 struct ingest *ingest_new(void)
 {
@@ -165,6 +166,15 @@ static bool is_open(const struct facts *f)
 	return f && f->incident.status != 'r';
 }
 
+/* What people call an incident by: given once. */
+static void check_number(struct checks *c, const struct fact_incident *f)
+{
+	if (f->number < 1 || f->number >= NUMBERS_MAX || c->ingest->is_taken[f->number])
+		broken(c->s, I15, "incident %.*s is number %lld, as another one is", STR_ARG(f->id), (long long)f->number);
+	else
+		c->ingest->is_taken[f->number] = true;
+}
+
 static void on_incident(struct checks *c, const struct change *ch)
 {
 	const struct fact_incident *f = &ch->is->incident;
@@ -176,6 +186,10 @@ static void on_incident(struct checks *c, const struct change *ch)
 		broken(c->s, I2, "incident %.*s counts %lld alerts after %lld", STR_ARG(f->id), (long long)f->alert_count, (long long)had);
 	if (f->alert_count > had)
 		exercised(c->s, I2);
+	if (f->alert_count > had && ch->was && ch->was->incident.status == 'r')
+		broken(c->s, I2, "an alert is counted on incident %.*s, which was over", STR_ARG(f->id));
+	if (ch->was == NULL)
+		check_number(c, f);
 }
 
 /* After the whole transaction: the ledgers it touched. */

@@ -119,6 +119,21 @@ static void check_punctual(struct checks *c, const struct happening *h, const st
 		broken(c->s, I5, "page %.*s is claimed %lld ms late", STR_ARG(ch->id), (long long)(h->at - from));
 }
 
+/* Who is first asked long after the level began still gets its whole wait: the claim moves the level's end. */
+static void check_mended(struct checks *c, const struct happening *h, const struct change *ch)
+{
+	const struct fact_page *f = &ch->is->page;
+	struct change inc;
+	if (f->attempt != 1 || h->decided_from < f->owed_at + LATE_MS + CLOCK_MS || !memory_peek(c->s->memory, KIND_incident, f->incident, &inc))
+		return;
+	const struct fact_incident *i = &inc.is->incident;
+	const struct plan_policy *p = incident_note(c, &inc)->policy;
+	bool is_current = i->status == 'd' && !i->exhausted && i->round == f->round && i->level == f->level;
+	if (is_current && inc.due < h->decided_from + p->levels[i->level].timeout - CLOCK_MS && change_of(h, KIND_incident, f->incident) == NULL)
+		broken(c->s, I4, "page %.*s begins %lld s late, its level is not given the time", STR_ARG(f->id),
+		    (long long)((h->decided_from - f->owed_at) / SECOND));
+}
+
 static void claimed(struct checks *c, const struct happening *h, const struct change *ch)
 {
 	struct page_note *n = page_note(c, ch);
@@ -135,6 +150,7 @@ static void claimed(struct checks *c, const struct happening *h, const struct ch
 	if (!str_eq(f->owner, str_c(c->s->replica[h->replica].name)))
 		broken(c->s, I20, "page %.*s is claimed by r%d in the name of %.*s", STR_ARG(f->id), h->replica, STR_ARG(f->owner));
 	check_double(c, ch, n);
+	check_mended(c, h, ch);
 	check_punctual(c, h, ch);
 	n->n = f->attempt;
 	n->a[n->n] = (struct attempt){ .replica = h->replica, .life = h->life, .claimed_at = h->at };

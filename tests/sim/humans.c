@@ -31,7 +31,7 @@ void humans_see(struct sim *s, struct str incident, struct str address, struct s
 	int person = (int)rng_between(&r, 0, 5);
 	int64_t slow = s->o.is_small ? MINUTE : 10 * MINUTE, at = s->now + rng_between(&r, 2 * SECOND, slow);
 	happened(s, &(struct happening){ .what = ON_SEEN, .at = s->now, .replica = -1, .incident = incident, .address = address });
-	if (!s->o.habit[H_PEOPLE] || !rng_chance(&r, 350000))
+	if (!s->o.habit[H_PEOPLE] || !rng_chance(&r, 500000))
 		return;
 	do_at(s, at, WANT_ACK, incident, person);
 	if (s->o.habit[H_UNDO] && rng_chance(&r, 150000))

@@ -28,7 +28,7 @@ void options_swarm(struct options *o, uint64_t seed)
 	*o = (struct options){ .seed = seed, .length_ms = 6 * HOUR };
 	o->replicas = (int)rng_between(&r, 1, REPLICAS_MAX);
 	o->shards = rng_chance(&r, 500000) ? 1 : 4;
-	o->stories = (int)rng_between(&r, 60, 140);
+	o->stories = (int)rng_between(&r, 80, 160);
 	bool is_calm = rng_chance(&r, 30000);            /* nothing goes wrong: then nothing may be late or twice */
 	for (int c = 0; c < FAULT_COUNT; c++) {
 		bool is_off = rng_chance(&r, 500000);
@@ -41,7 +41,7 @@ void options_swarm(struct options *o, uint64_t seed)
 
 void options_small(struct options *o, uint64_t seed)
 {
-	*o = (struct options){ .seed = seed, .length_ms = 40 * MINUTE, .replicas = 2, .shards = 1, .stories = 4, .is_small = true };
+	*o = (struct options){ .seed = seed, .length_ms = 25 * MINUTE, .replicas = 2, .shards = 1, .stories = 4, .is_small = true };
 	for (int h = 0; h < HABIT_COUNT; h++)
 		o->habit[h] = h != H_PURGE;
 }

@@ -3,7 +3,7 @@
 #include "tests/sim/check.h"
 #include <stdlib.h>
 
-enum { QUIET_MS = 40 * MINUTE, DARK_MS = 3 * MINUTE, AGAIN_MS = 25 * MINUTE };
+enum { QUIET_MS = 25 * MINUTE, DARK_MS = 3 * MINUTE, AGAIN_MS = 20 * MINUTE };
 
 static void open_world(struct sim *s, const struct options *o)
 {

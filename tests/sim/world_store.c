@@ -36,6 +36,7 @@ struct memory {
 	struct document **all;
 	size_t n_all, cap_all;
 	struct due_list due[KINDS];
+	int64_t least_expire[KINDS];             /* nothing of that kind expires earlier */
 	struct origin *origin[1024];
 };
 /* Applied long after its sender was told UNKNOWN. */
@@ -85,6 +86,8 @@ struct memory *memory_new(struct sim *s)
 	struct memory *m = xmalloc(sizeof *m);
 	memset(m, 0, sizeof *m);
 	m->s = s;
+	for (size_t k = 0; k < KINDS; k++)
+		m->least_expire[k] = STORE_NO_DUE;
 	return m;
 }
 
@@ -190,6 +193,8 @@ static struct change write_one(struct memory *m, const struct store_write *w, co
 	d->is_there = true;
 	d->token = *token;
 	d->expire = w->expire;
+	if (w->expire < m->least_expire[d->kind])
+		m->least_expire[d->kind] = w->expire;
 	set_due(m, d, w->due);
 	for (int i = 0; i < STORE_IDX; i++)
 		d->idx[i] = w->idx[i].n ? arena_str(&m->s->mem, w->idx[i]) : S("");
@@ -286,6 +291,12 @@ static void take(struct sim *s, int64_t ms)
 		sim_until(s, s->now + ms);
 }
 
+static bool is_unreachable(const struct handle *h)
+{
+	const struct replica *r = replica_of(h);
+	return is_dead(h) || h->s->now < h->s->down_until || (r->cut == CUT_REQUESTS && h->s->now < r->cut_until);
+}
+
 /* The way there. STORE_OK: the call arrives. */
 static enum store_rc go(struct handle *h)
 {
@@ -306,11 +317,20 @@ static enum store_rc go(struct handle *h)
 	}
 	if (fault(s, F_BUSY))
 		rc = STORE_BUSY;
-	if (fault(s, F_DOWN) || (r->cut == CUT_REQUESTS && s->now < r->cut_until) || s->now < s->down_until || is_dead(h))
+	if (fault(s, F_DOWN) || is_unreachable(h))
 		rc = STORE_DOWN;
 	if (rc != STORE_OK)
 		r->trouble_at = s->now;
 	return rc;
+}
+
+/* A question that has nothing for an answer, as most are: it can fail as a whole, but chance is not wasted on it. */
+static enum store_rc idle(struct handle *h)
+{
+	if (!is_unreachable(h))
+		return STORE_OK;
+	replica_of(h)->trouble_at = h->s->now;
+	return STORE_DOWN;
 }
 
 /* The way back of a read. */
@@ -374,10 +394,10 @@ static void commit_one(struct handle *h, const struct store_txn *t, struct store
 		apply(s->memory, t, &o, r);
 	if (r->rc == STORE_OK && fault(s, F_LOST))
 		r->rc = STORE_UNKNOWN;
-	if (r->rc != STORE_OK && r->rc != STORE_CONFLICT) {
+	if (r->rc == STORE_UNKNOWN)
 		origin_keep(s->memory, &o);
+	if (r->rc != STORE_OK && r->rc != STORE_CONFLICT)
 		rep->trouble_at = s->now;
-	}
 }
 
 static void say(struct store_result *r, size_t n, enum store_rc rc)
@@ -396,10 +416,6 @@ static void store_commit_(struct store *st, const struct store_txn *t, struct st
 		replica_die(replica_of(h), "before a commit was applied");
 		rc = STORE_DOWN;
 	}
-	for (size_t i = 0; i < n && rc != STORE_OK; i++) {
-		struct origin o = origin_of(s->memory, replica_of(h), &t[i]);
-		origin_keep(s->memory, &o);
-	}
 	if (rc != STORE_OK) {
 		say(r, n, rc);
 		return;
@@ -408,9 +424,13 @@ static void store_commit_(struct store *st, const struct store_txn *t, struct st
 		commit_one(h, &t[i], &r[i]);
 	if (fault(s, F_CRASH_AFTER))
 		replica_die(replica_of(h), "after a commit was applied");
-	if (back(h) != STORE_OK)
-		for (size_t i = 0; i < n; i++)
-			r[i].rc = r[i].rc == STORE_FULL ? STORE_FULL : STORE_UNKNOWN;
+	if (back(h) == STORE_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {                 /* applied or not, nobody hears of it */
+		struct origin o = origin_of(s->memory, replica_of(h), &t[i]);
+		origin_keep(s->memory, &o);
+		r[i].rc = STORE_UNKNOWN;
+	}
 }
 
 /* --- reading --- */
@@ -479,17 +499,28 @@ static void due_of_shard(struct memory *m, store_kind kind, unsigned shard, int6
 		copy_doc(out, hit[i], kind, hit[i]->id);
 }
 
+static bool nothing_due(const struct memory *m, store_kind kind, int64_t due_le)
+{
+	const struct due_list *l = &m->due[kind];
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i]->due <= due_le)
+			return false;
+	return true;
+}
+
 static enum store_rc store_due_(struct store *st, store_kind kind, unsigned lo, unsigned hi, int64_t due_le, size_t limit,
     struct store_docs *out)
 {
 	struct handle *h = handle_of(st);
-	enum store_rc rc = go(h);
+	struct memory *m = h->s->memory;
+	bool is_empty = nothing_due(m, kind, due_le);
+	enum store_rc rc = is_empty ? idle(h) : go(h);
 	if (rc != STORE_OK)
 		return rc;
-	docs_open(out, limit);
-	for (unsigned shard = lo; shard < hi; shard++)
-		due_of_shard(h->s->memory, kind, shard, due_le, limit, out);
-	return out->n ? back(h) : STORE_OK;
+	docs_open(out, is_empty ? 1 : limit);
+	for (unsigned shard = lo; shard < hi && !is_empty; shard++)
+		due_of_shard(m, kind, shard, due_le, limit, out);
+	return is_empty ? STORE_OK : back(h);
 }
 
 static struct str key_of(const struct document *d, int idx)
@@ -551,22 +582,35 @@ static enum store_rc store_scan_(struct store *st, store_kind kind, unsigned sha
 	return back(h);
 }
 
+static void forget(struct handle *h, struct document *d)
+{
+	struct memory *m = h->s->memory;
+	struct change c = change_before(d);
+	c.expire = d->expire;
+	d->is_there = false;
+	happened(m->s, &(struct happening){ .what = ON_PURGE, .at = m->s->now, .replica = h->replica, .life = h->life, .v = &c, .n_v = 1 });
+}
+
 static enum store_rc store_purge_(struct store *st, store_kind kind, int64_t expired_before, size_t limit, size_t *ret_done)
 {
 	struct handle *h = handle_of(st);
 	struct memory *m = h->s->memory;
-	enum store_rc rc = go(h);
+	bool is_empty = m->least_expire[kind] >= expired_before;
+	enum store_rc rc = is_empty ? idle(h) : go(h);
 	*ret_done = 0;
-	for (size_t i = 0; rc == STORE_OK && i < m->n_all && *ret_done < limit; i++) {
+	if (rc != STORE_OK || is_empty)
+		return rc;
+	m->least_expire[kind] = STORE_NO_DUE;
+	for (size_t i = 0; i < m->n_all; i++) {
 		struct document *d = m->all[i];
-		if (!d->is_there || d->kind != kind || d->expire >= expired_before || d->due != STORE_NO_DUE)
+		if (!d->is_there || d->kind != kind)
 			continue;
-		struct change c = change_before(d);
-		struct happening x = { .what = ON_PURGE, .at = m->s->now, .replica = h->replica, .life = h->life, .v = &c, .n_v = 1 };
-		c.expire = d->expire;
-		d->is_there = false;
-		happened(m->s, &x);
-		++*ret_done;
+		if (d->expire < expired_before && d->due == STORE_NO_DUE && *ret_done < limit) {
+			forget(h, d);
+			++*ret_done;
+		} else if (d->expire < m->least_expire[kind]) {
+			m->least_expire[kind] = d->expire;
+		}
 	}
 	return rc;
 }
@@ -608,7 +652,10 @@ struct handle *handle_open(struct replica *r)
 		.commit = store_commit_, .due = store_due_, .list = store_list_, .scan = store_scan_, .purge = store_purge_,
 		.probe = store_probe_ };
 	struct handle *h = NEW(&r->s->mem, struct handle);
-	*h = (struct handle){ { &ops }, r->s, r->index, r->life };
+	uint32_t append_only = 0;
+	for (unsigned k = 0; k < KINDS; k++)
+		append_only |= kinds[k].is_append_only ? UINT32_C(1) << k : 0;
+	*h = (struct handle){ { &ops, KINDS, append_only }, r->s, r->index, r->life };
 	return h;
 }
 
