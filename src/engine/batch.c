@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { TABLE = 4096, UNKNOWN_TRIES = 3, BATCH_ARENA = 256 << 20 };
+enum { SLOTS_EACH = 8, UNKNOWN_TRIES = 3, BATCH_ARENA = 256 << 20 };
 
 struct slot {
 	struct slot *next;               /* in its chain of the table */
@@ -23,17 +23,17 @@ struct slot {
 /* Units that were joined into another point there with .into. */
 struct unit { int into; struct slot *slots, **checks; size_t n, n_checks; enum store_rc rc; };
 
-static uint32_t slot_hash(enum kind kind, struct str id)
+static size_t slot_hash(const struct batch *b, enum kind kind, struct str id)
 {
 	uint32_t h = 2166136261u ^ (uint32_t)kind;
 	for (size_t i = 0; i < id.n; i++)
 		h = (h ^ (unsigned char)id.p[i]) * 16777619u;
-	return (h ^ h >> 15) % TABLE;
+	return (h ^ h >> 15) & (b->table_n - 1);
 }
 
 static struct slot *slot_find(struct batch *b, enum kind kind, struct str id)
 {
-	struct slot **chain = &b->table[slot_hash(kind, id)];
+	struct slot **chain = &b->table[slot_hash(b, kind, id)];
 	for (struct slot *s = *chain; s != NULL; s = s->next)
 		if (s->kind == kind && str_eq(s->id, id))
 			return s;
@@ -42,7 +42,7 @@ static struct slot *slot_find(struct batch *b, enum kind kind, struct str id)
 
 static struct slot *slot_add(struct batch *b, enum kind kind, struct str id)
 {
-	struct slot **chain = &b->table[slot_hash(kind, id)];
+	struct slot **chain = &b->table[slot_hash(b, kind, id)];
 	struct slot *s = NEW(&b->mem, struct slot);
 	*s = (struct slot){ .next = *chain, .kind = kind, .id = arena_str(&b->mem, id), .unit = -1, .due = STORE_NO_DUE,
 		.expire = STORE_NO_DUE };
@@ -189,7 +189,7 @@ static const void *view_get(void *ctx, enum kind kind, struct str id)
 	return s->obj;
 }
 
-void batch_begin(struct batch *b, struct store *store, const struct world *w, int64_t now_ms, bool has_other_writers)
+void batch_begin(struct batch *b, struct store *store, const struct world *w, int64_t now_ms, bool has_other_writers, size_t n)
 {
 	if (b->mem.limit == 0)
 		b->mem = ARENA(BATCH_ARENA);
@@ -198,9 +198,13 @@ void batch_begin(struct batch *b, struct store *store, const struct world *w, in
 	b->world = w;
 	b->now_ms = now_ms;
 	b->has_other_writers = has_other_writers;
-	b->table = NEWN(&b->mem, struct slot *, TABLE);
-	b->members = NEWN(&b->mem, struct member, BATCH_MAX);
-	b->units = NEWN(&b->mem, struct unit, BATCH_MAX);
+	assert(n <= BATCH_MAX);
+	for (b->table_n = 16; b->table_n < n * SLOTS_EACH; b->table_n *= 2)
+		continue;
+	b->size = n;
+	b->table = NEWN(&b->mem, struct slot *, b->table_n);
+	b->members = NEWN(&b->mem, struct member, n);
+	b->units = NEWN(&b->mem, struct unit, n);
 	b->wanted = b->touched = NULL;
 	b->n_members = b->n_units = b->n_committed = 0;
 	b->least_due_ms[0] = b->least_due_ms[1] = INT64_MAX;
@@ -237,7 +241,7 @@ static size_t writes_after(struct batch *b)
 static int unit_new(struct batch *b)
 {
 	int u = (int)b->n_units++;
-	assert(u < BATCH_MAX);
+	assert((size_t)u < b->size);
 	b->units[u] = (struct unit){ .into = u };
 	return u;
 }
@@ -329,8 +333,8 @@ static void forget_touched(struct batch *b)
 struct member *batch_add(struct batch *b, struct command *c, void *tag)
 {
 	struct view v = { b, view_get, b->world };
+	assert(b->n_members < b->size);
 	struct member *m = &b->members[b->n_members++];
-	assert(b->n_members <= BATCH_MAX);
 	*m = (struct member){ .command = c, .tag = tag, .unit = -1 };
 	b->read_rc = STORE_OK;
 	b->scratch.a = &b->mem;

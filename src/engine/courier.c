@@ -180,6 +180,8 @@ static bool claim_one(struct engine *e, struct rooms *rooms, const struct store_
 static void claim(struct engine *e, const struct store_docs *docs)
 {
 	struct rooms rooms = { .n = 0 };
+	e->found = NEWN(&e->step_mem, struct found, CLAIMS_MAX);
+	e->claimed = NEWN(&e->step_mem, struct claimed, CLAIMS_MAX);
 	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
 	int64_t later = INT64_MAX;
 	for (size_t i = 0; i < docs->n && n < max; i++) {      /* all of them: only inside a shard are they in order */
@@ -212,9 +214,11 @@ void courier_look(struct engine *e)
 	e->next_page_ms = e->now_ms + LOOK_AHEAD_MS;
 	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, e->page_scan, &docs);
 	engine_saw(e, rc);
-	if (rc == STORE_OK)
+	if (rc != STORE_OK)
+		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
+	else if (docs.n > 0)
 		claim(e, &docs);
 	else
-		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
+		e->page_scan = 0;
 	store_docs_free(&docs);
 }

@@ -227,8 +227,6 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 	e->is_busy = n_jobs >= BUSY_JOBS;
 	arena_reset(&e->step_mem);
 	e->n_found = 0;
-	e->found = NEWN(&e->step_mem, struct found, CLAIMS_MAX);
-	e->claimed = NEWN(&e->step_mem, struct claimed, CLAIMS_MAX);
 	intake_waiting(e);
 	for (size_t i = 0; i < n_jobs; i++)
 		engine_todo(e, jobs[i]);

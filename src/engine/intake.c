@@ -105,7 +105,7 @@ static void prefetch(struct batch *b, struct job **jobs, size_t n)
 static void one_batch(struct engine *e, struct job **jobs, size_t n)
 {
 	struct batch *b = &e->batch;
-	batch_begin(b, e->env.store, e->setup->world, e->now_ms, e->store_info.many_writers);
+	batch_begin(b, e->env.store, e->setup->world, e->now_ms, e->store_info.many_writers, n);
 	for (size_t i = 0; i < e->n_found; i++)
 		batch_know(b, &e->found[i].doc, e->found[i].page);
 	e->n_found = 0;                                       /* fresh for the first batch only */
