@@ -161,4 +161,4 @@ clean:
 	rm -rf build
 
 .PHONY: all unit check sim mutants fuzz fuzz-build fuzz-run bench purity lint objects tidy install clean
--include $(OBJ:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(BENCH:=.d)
+-include $(OBJ:.o=.d) $(patsubst %.c,$(OUT)/%.d,$(wildcard tests/sim/*.c)) $(UNIT:=.d) $(FUZZ:=.d) $(BENCH:=.d)
