@@ -206,6 +206,18 @@ def tokens_open_what_their_scopes_say_and_nothing_after_they_are_revoked(t):
 
 
 @test
+def the_first_token_is_made_where_the_store_is_while_no_server_has_it(t):
+    server = t.server(start=False, auth={'required': True})
+    code, out, err = server.cli('token', 'create', 'first', '--scope', 'admin', '--config', server.file)
+    t.eq(code, 0, out + err)
+    server.token = out.strip()
+    server.start()
+    t.eq([token['name'] for token in server.api('GET', '/tokens').json['items']], ['first'])
+    code, out, err = server.cli('token', 'create', 'second', '--config', server.file)
+    assert code != 0 and not out, (code, out, err)
+
+
+@test
 def the_health_of_the_server_is_told_in_four_ways(t):
     server = t.server()
     for path, kind, body in (('/healthz', 'text/plain', b'ok'), ('/readyz', 'text/plain', b'ready'), ('/health', 'application/json', {'status': 'healthy'}),
