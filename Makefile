@@ -135,7 +135,7 @@ fuzz-run: $(FUZZ)
 	tests/fuzz/run $(OUT) $(SECONDS)
 
 bench: $(BENCH) build/tocsin
-	bench/run
+	bench/ingest
 
 # The pure rooms see nothing of the world, keep nothing between calls; no room uses a function that is easy to misuse.
 PURE_OBJ := $(foreach r,$(PURE),$(filter $(OUT)/src/$r/%.o,$(OBJ)))
