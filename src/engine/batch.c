@@ -351,25 +351,30 @@ struct member *batch_add(struct batch *b, struct command *c, void *tag)
 	return m;
 }
 
-static void encode(struct batch *b, const struct slot *s, struct buf *json, struct store_write *w)
+/* False: as JSON it is larger than a document may be. What came in small can: a control character of one byte is six when it is written. */
+static bool encode(struct batch *b, const struct slot *s, struct buf *json, struct store_write *w)
 {
 	const struct entity *e = kinds[s->kind].entity;
 	buf_clear(json);
 	desc_write(json, e, s->obj, V_STORE);
-	assert(json->err == 0);
+	if (json->err)
+		return false;
 	*w = (struct store_write){ .op = STORE_PUT, .kind = (store_kind)s->kind, .id = s->id, .expect = s->ver, .due = s->due,
 		.expire = s->expire, .body = arena_str(&b->mem, buf_str(json)) };
 	desc_keys(&b->mem, e, s->obj, w->idx, STORE_IDX);
+	return true;
 }
 
-static void unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct buf *json, struct store_txn *t)
+/* False: one of its documents is too large. */
+static bool unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct buf *json, struct store_txn *t)
 {
 	struct store_write *w = NEWN(&b->mem, struct store_write, u->n + u->n_checks);
 	size_t n = 0;
 	for (int pass = 0; pass < 2; pass++)             /* what nobody ever writes again first: its token stays, see settle_unknown */
 		for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
-			if (kinds[s->kind].is_append_only == (pass == 0) && !(MUTANT(3) && s->kind == KIND_page && s->ver == 0))
-				encode(b, s, json, &w[n++]);
+			if (kinds[s->kind].is_append_only == (pass == 0) && !(MUTANT(3) && s->kind == KIND_page && s->ver == 0) &&
+			    !encode(b, s, json, &w[n++]))
+				return false;
 	for (size_t i = 0; i < u->n_checks; i++)
 		if (!u->checks[i]->is_changed)
 			w[n++] = (struct store_write){ .op = STORE_CHECK, .kind = (store_kind)u->checks[i]->kind, .id = u->checks[i]->id,
@@ -377,6 +382,7 @@ static void unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct bu
 	rng_bytes(rng, t->token.b, sizeof t->token.b);
 	t->w = w;
 	t->n = n;
+	return true;
 }
 
 /* A conflict on asking again is a definite no only if a document that is written once came first: it would still carry the token. Any other
@@ -410,8 +416,8 @@ static void commit_pages_apart(struct batch *b, const struct unit *u, struct rng
 	struct store_result r;
 	struct buf json = BUF(STORE_BODY_MAX);
 	for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
-		if (s->kind == KIND_page && s->ver == 0)
-			encode(b, s, &json, &w[t.n++]);
+		if (s->kind == KIND_page && s->ver == 0 && encode(b, s, &json, &w[t.n]))
+			t.n++;
 	rng_bytes(rng, t.token.b, sizeof t.token.b);
 	if (t.n > 0)
 		store_commit(b->store, &t, &r, 1);
@@ -454,10 +460,10 @@ static void commit_units(struct batch *b, struct rng *rng, struct metrics *m)
 	struct buf json = BUF(STORE_BODY_MAX);
 	size_t n = 0;
 	for (size_t u = 0; u < b->n_units; u++)
-		if (b->units[u].n > 0) {
-			unit_txn(b, &b->units[u], rng, &json, &txns[n]);
+		if (b->units[u].n > 0 && unit_txn(b, &b->units[u], rng, &json, &txns[n]))
 			unit_of[n++] = (int)u;
-		}
+		else
+			b->units[u].rc = STORE_TOOBIG;   /* or nothing in it: joined into another, whose result counts */
 	buf_free(&json);
 	if (n > 0)
 		store_commit(b->store, txns, results, n);
