@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <string.h>
 
-enum { SLOTS_EACH = 8, UNKNOWN_TRIES = 3, BATCH_ARENA = 256 << 20 };
+/* Memory: what is read ahead, what may have been read and decided when one more command is taken on, and all of it, with what the changed documents
+ * are as JSON: two of the largest for each command at worst. */
+enum { SLOTS_EACH = 8, UNKNOWN_TRIES = 3, AHEAD_ROOM = 64 << 20, DECIDE_ROOM = 128 << 20, BATCH_ARENA = 512 << 20 };
 
 struct slot {
 	struct slot *next;               /* in its chain of the table */
@@ -160,7 +162,7 @@ void batch_prefetch(struct batch *b, const struct command *const *commands, size
 		for (size_t k = 0; k < m; k++)
 			want(b, needs[k].kind, needs[k].id);
 	}
-	while (b->wanted != NULL && read_wanted(b))
+	while (b->wanted != NULL && b->mem.used < AHEAD_ROOM && read_wanted(b))
 		continue;
 	b->wanted = NULL;
 }
@@ -336,6 +338,10 @@ struct member *batch_add(struct batch *b, struct command *c, void *tag)
 	assert(b->n_members < b->size);
 	struct member *m = &b->members[b->n_members++];
 	*m = (struct member){ .command = c, .tag = tag, .unit = -1 };
+	if (b->mem.used > DECIDE_ROOM && b->n_members > 1) {
+		m->was_put_off = true;
+		return m;
+	}
 	b->read_rc = STORE_OK;
 	b->scratch.a = &b->mem;
 	decide(&v, c, b->now_ms, &b->scratch);
