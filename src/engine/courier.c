@@ -142,7 +142,7 @@ void courier_send(struct engine *e)
 }
 
 struct room { struct str channel; size_t left; };
-struct rooms { struct room v[32]; size_t n; };
+struct rooms { struct room *v; size_t n; };              /* as many at most as there are due pages */
 
 static bool takes(struct engine *e, struct rooms *r, struct str channel)
 {
@@ -150,8 +150,6 @@ static bool takes(struct engine *e, struct rooms *r, struct str channel)
 	while (i < r->n && !str_eq(r->v[i].channel, channel))
 		i++;
 	if (i == r->n) {
-		if (r->n == COUNT(r->v))
-			return true;
 		size_t left = outlet_find(e->setup, channel) ? e->env.send_room(e->env.ctx, channel) : CLAIMS_MAX;
 		r->v[r->n++] = (struct room){ channel, left };
 	}
@@ -179,7 +177,7 @@ static bool claim_one(struct engine *e, struct rooms *rooms, const struct store_
 /* Claims what is due, lowest first, as much as the channels take. */
 static void claim(struct engine *e, const struct store_docs *docs)
 {
-	struct rooms rooms = { .n = 0 };
+	struct rooms rooms = { NEWN(&e->step_mem, struct room, docs->n), 0 };
 	e->found = NEWN(&e->step_mem, struct found, CLAIMS_MAX);
 	e->claimed = NEWN(&e->step_mem, struct claimed, CLAIMS_MAX);
 	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
