@@ -225,7 +225,7 @@ static void send_request(struct run *r, struct connection *c)
 	r->started++;
 	c->sent_us = now_us();
 	c->is_busy = true;
-	for (size_t at = 0; at < r->t.n;) {                        /* blocking: a request is smaller than any socket buffer, mostly */
+	for (size_t at = 0; at < r->t.n;) {                        /* blocks when it is longer than the socket's buffer */
 		ssize_t n = send(c->fd, r->t.text + at, r->t.n - at, MSG_NOSIGNAL);
 		if (n < 0) {
 			fail(r, c, 0);

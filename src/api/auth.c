@@ -6,7 +6,7 @@
  * the browser of somebody at this machine talk to 127.0.0.1, under a name of the page's own (DNS rebinding) or blindly (CSRF).
  */
 #include "api/routes.h"
-#include "api/list.h"
+#include "api/listing.h"
 #include "api/token.h"
 #include "base/digest.h"
 #include <string.h>
@@ -123,7 +123,7 @@ static bool with_token(struct exchange *x, struct str text)
 	if (!token_parse(text, &public))
 		return bad_token(x, "This is no token of tocsin, or it was mistyped.");
 	enum store_rc rc = store_get(x->api->env.store, &kind, &public, 1, &docs);
-	bool is_there = rc == STORE_OK && docs.v[0].ver > 0, is_whole = is_there && doc_read(&x->r->mem, &token_entity, &docs.v[0], &t);
+	bool is_there = rc == STORE_OK && docs.v[0].ver > 0, is_whole = is_there && doc_read(x->api, &x->r->mem, &token_entity, &docs.v[0], &t);
 	store_docs_free(&docs);
 	if (rc != STORE_OK) {
 		answer_store_error(x, rc);

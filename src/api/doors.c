@@ -91,7 +91,7 @@ static void answer_source(struct exchange *x, const struct source_answer *a)
 static void refuse(struct exchange *x, const struct faults *f, bool is_json)
 {
 	struct source_answer a = { 0 };
-	x->door->source->refuse(&x->r->mem, f, is_json, &a);
+	x->source->refuse(&x->r->mem, f, is_json, &a);
 	if (a.status != 0)
 		answer_source(x, &a);
 	else
@@ -108,7 +108,7 @@ static void refuse_whole(struct exchange *x, struct str why)
 static void unknown_key(struct exchange *x)
 {
 	struct source_answer a = { 0 };
-	x->door->source->unknown_key(&x->r->mem, &a);
+	x->source->unknown_key(&x->r->mem, &a);
 	if (a.status != 0) {
 		answer_source(x, &a);
 		return;
@@ -167,7 +167,7 @@ static void answer_accepted(struct exchange *x)
 		r[i] = (struct event_result){ .is_accepted = true, .outcome = outcome_names.v[c->outcome], .dedup_key = c->dedup_key,
 			.incident = c->incident, .reason = c->reason, .number = c->number };
 	}
-	x->door->source->answer(&x->r->mem, &x->ask, r, x->n_calls, &a);
+	x->source->answer(&x->r->mem, &x->ask, r, x->n_calls, &a);
 	assert(a.status != 0);
 	answer_source(x, &a);
 }
@@ -203,7 +203,7 @@ static void post_events(struct exchange *x, const struct door_lock *lock, const 
 		c->kind = CMD_EVENT;
 		c->event = events[i];
 		c->event.integration = str_skip(actor, ACTOR_PREFIX);
-		c->event.via = str_c(x->door->source->name);
+		c->event.via = str_c(x->source->name);
 		if (service.n > 0)
 			c->event.service = service;
 		if (key.n > 0) {
@@ -219,7 +219,7 @@ static void post_events(struct exchange *x, const struct door_lock *lock, const 
 static void decode_and_post(struct exchange *x, const struct door_lock *lock)
 {
 	struct arena *a = &x->r->mem;
-	const struct source *s = x->door->source;
+	const struct source *s = x->source;
 	const struct source_request *q = &x->ask;
 	struct faults f = { .a = a };
 	struct event *events = NULL;
@@ -233,12 +233,12 @@ static void decode_and_post(struct exchange *x, const struct door_lock *lock)
 		post_events(x, lock, events, n, key);
 }
 
-void door_handle(struct exchange *x)
+void door_handle(struct exchange *x, const struct door *d)
 {
-	const struct door *d = x->door;
 	struct source_request *q = &x->ask;
 	struct str why = S("the body is empty; send a JSON object");
 	const struct door_lock *lock = lock_of(d, x->arg);
+	x->source = d->source;
 	*q = (struct source_request){ .path_key = x->arg, .body = x->r->body, .content_type = http_header(x->r, "Content-Type") };
 	if (d->takes_key && lock == NULL) {                        /* strangers do not get as far as the parser */
 		unknown_key(x);

@@ -34,7 +34,7 @@ struct exchange {
 	struct api *api;
 	struct http_request *r;
 	const struct route *route;       /* NULL: a door, or nothing we have */
-	const struct door *door;
+	const struct source *source;     /* whose door it came to, or NULL; the door itself may be replaced meanwhile */
 	struct source_request ask;       /* what came to the door */
 	struct str arg;                  /* the {segment} of the path, the KEY of a door's */
 	struct str actor, via;
@@ -115,10 +115,10 @@ bool authenticate(struct exchange *x);
 /* doors.c */
 void doors_build(struct api *api);
 const struct door *door_find(const struct api *api, struct str path, struct str *ret_key);
-void door_handle(struct exchange *x);
+void door_handle(struct exchange *x, const struct door *d);
 
 /* tally.c */
-struct tally *tally_new(const struct api *api);
+struct tally *tally_new(void);
 void tally_free(struct tally *t);
 void tally_count(struct tally *t, const struct exchange *x, int status);
 void tally_write(const struct tally *t, struct buf *b, bool is_openmetrics);

@@ -1,5 +1,5 @@
 /* health.c - what machines ask: is it up, is it ready, how much of everything; and the one line of status for people with curl. */
-#include "api/list.h"
+#include "api/listing.h"
 #include "api/routes.h"
 #include "base/when.h"
 #include "model/kinds.h"
@@ -114,7 +114,7 @@ void status_show(struct exchange *x)
 	struct listing l = { .kind = KIND_incident, .entity = &incident_entity, .is_descending = true, .limit = LIMIT_MAX,
 		.walks = &w, .n_walks = 1, .keep = note_incident, .ctx = &n, .look_max = SHOWN };
 	struct str next;
-	enum store_rc rc = listing_write(x->api->env.store, &x->r->mem, &l, &x->out, &next);
+	enum store_rc rc = listing_write(x->api, &x->r->mem, &l, &x->out, &next);
 	if (rc == STORE_OK)
 		status_write(x, &n);
 	buf_free(&n.list);

@@ -13,7 +13,7 @@ struct api *api_new(const struct api_env *env, const struct api_setup *setup)
 	struct api *api = xmalloc(sizeof *api);
 	*api = (struct api){ .env = *env, .mem = ARENA(64 << 20) };
 	api_configure(api, setup);
-	api->tally = tally_new(api);
+	api->tally = tally_new();
 	return api;
 }
 
@@ -80,6 +80,8 @@ static void no_such_path(struct exchange *x, const char *allowed)
 		answer_error(x, 404, "There is nothing at %.*s. GET /api/v1/openapi.json lists what there is.", STR_ARG(path));
 		return;
 	}
+	if (!str_is_utf8(method))
+		method = S("that method");
 	answer_field(x, "Allow", arena_str(&x->r->mem, str_c(allowed)));
 	answer_error(x, 405, "%.*s does not take %.*s, only %s.", STR_ARG(path), STR_ARG(method), allowed);
 }
@@ -121,11 +123,11 @@ void api_handle(struct api *api, struct http_request *r)
 	x->r = r;
 	x->out = BUF(BODY_MAX);
 	r->user = x;
-	x->door = door_find(api, r->path, &x->arg);
-	if (x->door == NULL)
+	const struct door *d = door_find(api, r->path, &x->arg);
+	if (d == NULL)
 		rest_handle(x);
 	else if (str_eq(r->method, S("POST")))
-		door_handle(x);
+		door_handle(x, d);
 	else
 		no_such_path(x, "POST");
 }

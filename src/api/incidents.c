@@ -1,5 +1,5 @@
 /* incidents.c - reading incidents: the list, one of them, its timeline and pages. */
-#include "api/list.h"
+#include "api/listing.h"
 #include "api/routes.h"
 #include "base/digest.h"
 #include <assert.h>
@@ -116,18 +116,28 @@ static void param_begin(struct buf *b, const char *name)
 	buf_fmt(b, "%s%s=", b->n ? "&" : "", name);
 }
 
+static void numbers_write(struct buf *b, unsigned bits, int least, int most, const char *const *words)
+{
+	const char *comma = "";
+	for (int i = least; i <= most; i++) {
+		if (!(bits & 1u << i))
+			continue;
+		buf_add(b, str_c(comma));
+		if (words != NULL)
+			buf_add(b, str_c(words[i]));
+		else
+			buf_int(b, i);
+		comma = ",";
+	}
+}
+
 /* The filter as query parameters, canonical; what a cursor is bound to is this text. */
 static struct str filter_query(struct arena *a, const struct filter *f)
 {
 	struct buf b = BUF(16 << 10);
-	const char *comma = "";
 	if (f->statuses != ANY_STATUS) {
 		param_begin(&b, "status");
-		for (int i = 0; i < (int)incident_status_names.n; i++)
-			if (f->statuses & 1u << i) {
-				buf_fmt(&b, "%s%s", comma, incident_status_names.v[i]);
-				comma = ",";
-			}
+		numbers_write(&b, f->statuses, 0, (int)incident_status_names.n - 1, incident_status_names.v);
 	}
 	if (f->services.n > 0)
 		param_begin(&b, "service");
@@ -135,14 +145,10 @@ static struct str filter_query(struct arena *a, const struct filter *f)
 		buf_add(&b, i ? S(",") : S(""));
 		percent_encode(&b, f->services.v[i]);
 	}
-	comma = "";
-	if (f->severities != 0)
+	if (f->severities != 0) {
 		param_begin(&b, "severity");
-	for (int i = 1; i <= 5; i++)
-		if (f->severities & 1u << i) {
-			buf_fmt(&b, "%s%d", comma, i);
-			comma = ",";
-		}
+		numbers_write(&b, f->severities, 1, 5, NULL);
+	}
 	struct str text = arena_str(a, buf_str(&b));
 	buf_free(&b);
 	return text;
@@ -258,7 +264,7 @@ static bool incident_load(struct exchange *x, struct incident *ret)
 		return false;
 	enum store_rc rc = store_get(x->api->env.store, &kind, &id, 1, &docs);
 	bool is_there = rc == STORE_OK && docs.v[0].ver > 0;
-	if (is_there && !doc_read(&x->r->mem, &incident_entity, &docs.v[0], ret))
+	if (is_there && !doc_read(x->api, &x->r->mem, &incident_entity, &docs.v[0], ret))
 		rc = STORE_CORRUPT;
 	if (is_there)
 		show(ret, &docs.v[0]);
@@ -301,14 +307,38 @@ static struct str incident_etag(struct arena *a, const struct incident *i, const
 	return sum->is_owed ? arena_fmt(a, "\"%" PRId64 ".%" PRIu64 "\"", i->version, sum->versions) : arena_fmt(a, "\"%" PRId64 "\"", i->version);
 }
 
+/* Where each entry begins, in the order they were written: the newest first. */
+struct row_starts { const struct buf *b; size_t v[PARTS_SHOWN + 1], n; };
+static bool mark_start(void *ctx, void *obj, const struct store_doc *d)
+{
+	struct row_starts *starts = ctx;
+	(void)obj;
+	(void)d;                                                   /* only the place counts, every entry is shown */
+	starts->v[starts->n++] = starts->b->n;
+	return true;
+}
+
+/* The newest entries, told in the order they happened. They are read from the end, so that what does not fit is the oldest. */
 static enum store_rc timeline_write(struct exchange *x, const struct incident *i)
 {
-	struct arena *a = &x->r->mem;
-	struct str after = i->entries > PARTS_SHOWN ? entry_id(a, i->id, i->entries - PARTS_SHOWN - 1) : S(""), next;
-	struct listing l = part_of(x, KIND_entry, i->id, after, PARTS_SHOWN);
+	struct buf newest_first = BUF(BODY_MAX);
+	struct row_starts at = { .b = &newest_first };
+	struct str next;
+	struct listing l = part_of(x, KIND_entry, i->id, S(""), PARTS_SHOWN);
+	*l.walks = walk_make(STORE_BY_ID, l.walks->prefix, S(""), true);
+	l.is_descending = true;
+	l.keep = mark_start;
+	l.ctx = &at;
+	enum store_rc rc = listing_write(x->api, &x->r->mem, &l, &newest_first, &next);
+	at.v[at.n] = newest_first.n;
 	buf_add(&x->out, S(",\"timeline\":["));
-	enum store_rc rc = listing_write(x->api->env.store, a, &l, &x->out, &next);
+	for (size_t k = at.n; k-- > 0;) {
+		size_t from = at.v[k] + (k > 0);                   /* all but the first have a comma in front */
+		buf_add(&x->out, (struct str){ newest_first.p + from, at.v[k + 1] - from });
+		buf_add(&x->out, k > 0 ? S(",") : S(""));
+	}
 	buf_fmt(&x->out, "],\"timeline_total\":%" PRId64, i->entries);
+	buf_free(&newest_first);
 	return rc;
 }
 
@@ -320,7 +350,7 @@ static enum store_rc pages_write(struct exchange *x, const struct incident *i, s
 	l.keep = sum_page;
 	l.ctx = ret_sum;
 	buf_add(&x->out, S(",\"pages\":["));
-	enum store_rc rc = listing_write(x->api->env.store, a, &l, &x->out, &next);
+	enum store_rc rc = listing_write(x->api, a, &l, &x->out, &next);
 	buf_add(&x->out, S("],\"pages_next\":"));
 	if (next.n > 0)
 		buf_json(&x->out, cursor_make(a, part_filter(a, KIND_page, i->id), next));

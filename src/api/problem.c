@@ -21,38 +21,10 @@ const char *status_phrase(int status)
 	return status < 500 ? "Client Error" : "Server Error";
 }
 
-/* Paths of faults are written for people, links[2].href; a pointer (RFC 6901) is #/links/2/href. */
-static void pointer_write(struct buf *b, struct str path)
-{
-	struct buf p = BUF(4096);
-	buf_char(&p, '#');
-	if (path.n > 0)
-		buf_char(&p, '/');
-	for (size_t i = 0; i < path.n; i++) {
-		static const char *const as[256] = { ['.'] = "/", ['['] = "/", [']'] = "", ['/'] = "~1", ['~'] = "~0" };
-		const char *text = as[(unsigned char)path.p[i]];
-		bool is_first = i == 0 && text != NULL && strcmp(text, "/") == 0;        /* [0].x: the slash is there */
-		if (text == NULL)
-			buf_char(&p, path.p[i]);
-		else if (!is_first)
-			buf_add(&p, str_c(text));
-	}
-	buf_json(b, buf_str(&p));
-	buf_free(&p);
-}
-
 static void errors_write(struct buf *b, const struct faults *f)
 {
-	const char *comma = "";
-	buf_add(b, S(",\"errors\":["));
-	for (const struct fault *i = f->head; i != NULL; i = i->next, comma = ",") {
-		buf_fmt(b, "%s{\"pointer\":", comma);
-		pointer_write(b, i->path);
-		buf_add(b, S(",\"detail\":"));
-		buf_json(b, i->what);
-		buf_char(b, '}');
-	}
-	buf_char(b, ']');
+	buf_add(b, S(",\"errors\":"));
+	faults_json(f, b);
 	if (f->n > FAULTS_MAX)
 		buf_fmt(b, ",\"errors_total\":%zu", f->n);
 }

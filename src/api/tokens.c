@@ -1,5 +1,5 @@
 /* tokens.c - keys to the API: made, listed, taken back. The text of a token exists in one answer only (security A1). */
-#include "api/list.h"
+#include "api/listing.h"
 #include "api/routes.h"
 #include "api/token.h"
 #include <assert.h>
@@ -106,7 +106,7 @@ void token_show(struct exchange *x)
 	}
 	enum store_rc rc = store_get(x->api->env.store, &kind, &x->arg, 1, &docs);
 	bool is_there = rc == STORE_OK && docs.v[0].ver > 0;
-	if (is_there && !doc_read(&x->r->mem, &token_entity, &docs.v[0], &t))
+	if (is_there && !doc_read(x->api, &x->r->mem, &token_entity, &docs.v[0], &t))
 		rc = STORE_CORRUPT;
 	store_docs_free(&docs);
 	if (rc != STORE_OK) {

@@ -230,13 +230,17 @@ struct str arena_str(struct arena *a, struct str s)
 
 struct str arena_fmt(struct arena *a, const char *fmt, ...)
 {
+	char small[256];                                          /* most texts are short: written once, then copied */
 	va_list ap, again;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	int n = vsnprintf(small, sizeof small, fmt, ap);
 	assert(n >= 0);
 	char *p = arena_need(a, (size_t)n + 1, 1);
-	(void)vsnprintf(p, (size_t)n + 1, fmt, again);             /* measured above: it fits */
+	if ((size_t)n < sizeof small)
+		memcpy(p, small, (size_t)n);
+	else
+		(void)vsnprintf(p, (size_t)n + 1, fmt, again);     /* measured above: it fits */
 	va_end(again);
 	va_end(ap);
 	return (struct str){ p, (size_t)n };

@@ -37,7 +37,7 @@ const struct cli_command command_ack = {
 	.flags = flags,
 	.n_flags = COUNT(flags),
 	.examples = { "tocsin ack 42", "tocsin list -o ids | tocsin ack -" },
-	.see = "unack resolve show",
+	.see = "unack, resolve, show",
 	.exits = "0 1 2 4 5 6 7 8",
 	.run = run,
 };

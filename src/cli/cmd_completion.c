@@ -149,7 +149,7 @@ const struct cli_command command_completion = {
 	.most = 1,
 	.summary = "print completions for a shell",
 	.examples = { "source <(tocsin completion bash)", "tocsin completion fish | source" },
-	.see = "help man",
+	.see = "help, man",
 	.exits = "0 2",
 	.run = run_completion,
 };

@@ -32,7 +32,7 @@ const struct cli_command command_help = {
 	.most = 2,
 	.summary = "help about a command, a topic or a code",
 	.examples = { "tocsin help ack", "tocsin help TOCSIN1102" },
-	.see = "version man",
+	.see = "version, man",
 	.exits = "0 2",
 	.run = run_help,
 };

@@ -129,7 +129,7 @@ const struct cli_command command_list = {
 	.flags = flags,
 	.n_flags = COUNT(flags),
 	.examples = { "tocsin list", "tocsin list --state all --service checkout -o json" },
-	.see = "show ack output",
+	.see = "show, ack, output",
 	.exits = "0 1 2 4 8 10",
 	.run = run,
 };

@@ -28,7 +28,7 @@ const struct cli_command command_serve = {
 	.flags = serve_flags,
 	.n_flags = COUNT(serve_flags),
 	.examples = { "tocsin serve --config tocsin.yaml", "PORT=8080 tocsin serve -c examples/quickstart.yaml" },
-	.see = "config check environment",
+	.see = "config check, environment",
 	.exits = "0 1 2 3",
 };
 
@@ -41,7 +41,7 @@ const struct cli_command command_config_check = {
 	.flags = check_flags,
 	.n_flags = COUNT(check_flags),
 	.examples = { "tocsin config check tocsin.yaml", "tocsin config check --no-secrets -o github tocsin.yaml" },
-	.see = "config show serve",
+	.see = "config show, serve",
 	.exits = "0 2 3",
 };
 
@@ -54,6 +54,6 @@ const struct cli_command command_config_show = {
 	.flags = show_flags,
 	.n_flags = COUNT(show_flags),
 	.examples = { "tocsin config show tocsin.yaml", "tocsin config show -c tocsin.yaml -o json" },
-	.see = "config check serve",
+	.see = "config check, serve",
 	.exits = "0 1 2 3",
 };

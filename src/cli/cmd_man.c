@@ -1,20 +1,51 @@
 /* cmd_man.c - `tocsin man`: the command table as a manual page in mdoc. */
 #include "cli/command.h"
 
-/* mdoc. A line must not begin with a dot or a quote, and a backslash begins an escape. */
-static void put_mdoc(FILE *to, const char *text)
+enum { LINE_BYTES = 72 };
+
+/* mdoc: a line must not begin with a dot or a quote, and a backslash begins an escape. */
+static void put_mdoc_word(FILE *to, struct str word, bool is_start)
 {
-	bool is_start = true;
-	for (; *text; text++) {
-		if (is_start && (*text == '.' || *text == '\''))
-			fputs("\\&", to);
-		is_start = *text == '\n';
-		if (*text == '\\')
+	if (is_start && word.n > 0 && (word.p[0] == '.' || word.p[0] == '\''))
+		fputs("\\&", to);
+	for (size_t i = 0; i < word.n; i++) {
+		if (word.p[i] == '\\')
 			fputs("\\e", to);
-		else if (*text == '-')
+		else if (word.p[i] == '-')
 			fputs("\\-", to);
 		else
-			fputc(*text, to);
+			fputc(word.p[i], to);
+	}
+}
+
+/* One line as it stands. */
+static void put_mdoc(FILE *to, const char *text)
+{
+	put_mdoc_word(to, str_c(text), true);
+	fputc('\n', to);
+}
+
+static bool ends_sentence(struct str word)
+{
+	return word.n > 0 && (word.p[word.n - 1] == '.' || word.p[word.n - 1] == '?' || word.p[word.n - 1] == '!');
+}
+
+/* Prose: short lines, and a new one for each sentence, as mdoc wants it. */
+static void put_prose(FILE *to, const char *text)
+{
+	struct str word, rest = str_c(text);
+	size_t at = 0;
+	for (bool is_more = true; is_more;) {
+		is_more = str_cut(rest, ' ', &word, &rest);
+		if (!is_more)
+			word = rest;
+		fputs(at ? " " : "", to);
+		put_mdoc_word(to, word, at == 0);
+		at += word.n + 1;
+		if (is_more && (ends_sentence(word) || at > LINE_BYTES - 10)) {
+			fputc('\n', to);
+			at = 0;
+		}
 	}
 	fputc('\n', to);
 }
@@ -27,7 +58,7 @@ static void put_man_flag(FILE *to, const struct flag *f)
 	if (f->arg)
 		fprintf(to, " Ar %s", f->arg);
 	fputc('\n', to);
-	put_mdoc(to, f->doc);
+	put_prose(to, f->doc);
 	if (f->words) {
 		fprintf(to, "%s: ", f->type == FLAG_WORDS ? "Some of" : "One of");
 		put_mdoc(to, f->words);
@@ -48,10 +79,10 @@ static void put_man_command(FILE *to, const struct cli_command *k)
 		put_mdoc(to, k->args);
 	}
 	fputs(".Pp\n", to);
-	put_mdoc(to, k->summary);
+	put_prose(to, k->summary);
 	if (k->detail) {
 		fputs(".Pp\n", to);
-		put_mdoc(to, k->detail);
+		put_prose(to, k->detail);
 	}
 	if (k->n_flags) {
 		fputs(".Bl -tag -width Ds\n", to);
@@ -71,7 +102,7 @@ static void put_man_exits(FILE *to)
 	for (int code = 0; code <= EXIT_TRUE; code++)
 		if (exit_meaning(code)) {
 			fprintf(to, ".It %d\n", code);
-			put_mdoc(to, exit_meaning(code));
+			put_prose(to, exit_meaning(code));
 		}
 	fputs(".El\n", to);
 }
@@ -97,7 +128,7 @@ const struct cli_command command_man = {
 	.args = "",
 	.summary = "print the manual page",
 	.examples = { "tocsin man > tocsin.1", "tocsin man | man -l -" },
-	.see = "help completion",
+	.see = "help, completion",
 	.exits = "0 2",
 	.run = run_man,
 };

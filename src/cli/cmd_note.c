@@ -22,7 +22,7 @@ const struct cli_command command_note = {
 	.summary = "add a note to an incident's timeline",
 	.detail = "With - the note is read from standard input.",
 	.examples = { "tocsin note 42 'rollback of v2.14 started'", "uptime | tocsin note 42 -" },
-	.see = "show ack resolve",
+	.see = "show, ack, resolve",
 	.exits = "0 1 2 4 5 6 8",
 	.run = run,
 };

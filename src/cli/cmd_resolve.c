@@ -49,7 +49,7 @@ const struct cli_command command_resolve = {
 	.flags = flags,
 	.n_flags = COUNT(flags),
 	.examples = { "tocsin resolve 42 --cause 'disk full' --step 'removed old logs'", "tocsin resolve 42 43" },
-	.see = "ack note show",
+	.see = "ack, note, show",
 	.exits = "0 1 2 4 5 6 7 8",
 	.run = run,
 };

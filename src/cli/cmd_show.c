@@ -98,32 +98,55 @@ static void print_links(struct cli *c, const struct jv *links)
 	}
 }
 
-/* In a pipe every line says first what it is of, so that one grep finds it. */
-static void print_row(struct cli *c, const char *kind, const struct column *columns, size_t n, const struct jv *row)
+enum { COLUMNS_MAX = 8 };
+struct widths { size_t v[COLUMNS_MAX]; };
+
+static struct str part_text(struct cli *c, const struct column *column, const struct jv *row)
+{
+	struct str text = cell_text(c, column, row, false);
+	int64_t ms = 0;
+	bool is_moment = c->o->is_terminal && column->kind == CELL_TIME && when_read(text, &ms) == 0;
+	return is_moment ? local_time(&c->mem, ms) : text;
+}
+
+/* One entry or page. In a pipe every line says first what it is of, so that one grep finds it; on a terminal the columns are as wide as w. */
+static void print_row(struct cli *c, const char *kind, const struct column *columns, size_t n, const struct jv *row, const struct widths *w)
 {
 	FILE *out = c->o->out;
 	if (!c->o->is_terminal)
 		fprintf(out, "%s\t", kind);
 	for (size_t i = 0; i < n; i++) {
-		struct str text = cell_text(c, &columns[i], row, false);
-		int64_t ms;
-		if (c->o->is_terminal && columns[i].kind == CELL_TIME && when_read(text, &ms) == 0)
-			text = local_time(&c->mem, ms);
+		struct str text = part_text(c, &columns[i], row);
+		size_t width = text_width(text);
 		put_text(out, text, PUT_LINE);
-		if (i + 1 < n)
-			fputs(c->o->is_terminal ? "  " : "\t", out);
+		if (i + 1 < n && c->o->is_terminal)
+			fprintf(out, "%*s", (int)(w->v[i] > width ? w->v[i] - width : 0) + 2, "");
+		else if (i + 1 < n)
+			fputc('\t', out);
 	}
 	fputc('\n', out);
+}
+
+static struct widths find_widths(struct cli *c, const struct column *columns, size_t n, const struct jv *list)
+{
+	struct widths w = { { 0 } };
+	for (const struct jv *row = list->kid; row != NULL; row = row->next)
+		for (size_t i = 0; i < n; i++) {
+			size_t width = text_width(part_text(c, &columns[i], row));
+			w.v[i] = width > w.v[i] ? width : w.v[i];
+		}
+	return w;
 }
 
 static void print_rows(struct cli *c, const char *title, const char *kind, const struct column *columns, size_t n, const struct jv *list)
 {
 	if (list == NULL || list->kid == NULL)
 		return;
+	struct widths w = find_widths(c, columns, n, list);
 	if (c->o->is_terminal)
 		fprintf(c->o->out, "\n%s\n", title);
 	for (const struct jv *row = list->kid; row != NULL; row = row->next)
-		print_row(c, kind, columns, n, row);
+		print_row(c, kind, columns, n, row, &w);
 }
 
 /* The server shows the newest part of a long timeline; the rest has to be asked for. */
@@ -157,7 +180,7 @@ static void print_json(struct cli *c, const struct jv *v)
 }
 
 /* --timeline and --notifications: one list, all of it. */
-struct part { struct cli *c; const char *kind; const struct column *columns; size_t n; bool as_json; };
+struct part { struct cli *c; const char *kind; const struct column *columns; size_t n; bool as_json; struct widths widths; };
 
 static bool take(void *ctx, const struct jv *row)
 {
@@ -165,14 +188,15 @@ static bool take(void *ctx, const struct jv *row)
 	if (p->as_json)
 		print_json(p->c, row);
 	else
-		print_row(p->c, p->kind, p->columns, p->n, row);
+		print_row(p->c, p->kind, p->columns, p->n, row, &p->widths);
 	return true;
 }
 
 static struct answered show(struct cli *c, struct str id)
 {
 	bool as_json = str_eq(flag_text(c, "output"), S("json"));
-	struct part timeline = { c, "timeline", entry_columns, COUNT(entry_columns), as_json }, pages = { c, "page", page_columns, COUNT(page_columns), as_json };
+	struct part timeline = { c, "timeline", entry_columns, COUNT(entry_columns), as_json, { { 19, 14, 20 } } };
+	struct part pages = { c, "page", page_columns, COUNT(page_columns), as_json, { { 19, 20, 12, 9, 3 } } };
 	if (flag_on(c, "timeline"))
 		return remote_rows(c, incident_path(c, id, "timeline"), take, &timeline);
 	if (flag_on(c, "notifications"))
@@ -208,7 +232,7 @@ const struct cli_command command_show = {
 	.flags = flags,
 	.n_flags = COUNT(flags),
 	.examples = { "tocsin show 42", "tocsin show 42 --timeline" },
-	.see = "list ack resolve",
+	.see = "list, ack, resolve",
 	.exits = "0 1 2 4 5 8",
 	.run = run,
 };

@@ -17,6 +17,7 @@ static const struct column columns[] = {
 static const struct flag create_flags[] = {
 	{ .name = "scope",   .type = FLAG_WORDS,    .arg = "SCOPES",   .words = "read write admin metrics", .fallback = "read,write", .doc = "What it may do." },
 	{ .name = "expires", .type = FLAG_DURATION, .arg = "DURATION", .doc = "How long it works; for ever unless given." },
+	{ .name = "config", .type = FLAG_TEXT, .arg = "FILE", .doc = "Make it in the store of this configuration, without a server: the first token." },
 	{ .name = "output", .letter = 'o', .type = FLAG_WORD, .arg = "FORM", .words = "json", .doc = "json: what the server said." },
 };
 static const struct flag list_flags[] = { TABLE_FLAGS, };
@@ -59,6 +60,8 @@ static struct str token_body(struct cli *c)
 
 static int run_create(struct cli *c)
 {
+	if (flag_text(c, "config").n > 0)
+		return c->o->run_main(c->o->ctx, c);
 	struct answered a = remote_call(c, "POST", S("/api/v1/tokens"), token_body(c));
 	struct buf b = BUF(BODY_MAX);
 	if (a.exit)
@@ -125,7 +128,7 @@ const struct cli_command command_token_create = {
 	.flags = create_flags,
 	.n_flags = COUNT(create_flags),
 	.examples = { "tocsin token create ci --scope read", "export TOCSIN_TOKEN=$(tocsin token create me)" },
-	.see = "token list token revoke environment",
+	.see = "token list, token revoke, environment",
 	.exits = "0 1 2 4 8",
 	.run = run_create,
 };
@@ -138,7 +141,7 @@ const struct cli_command command_token_list = {
 	.flags = list_flags,
 	.n_flags = COUNT(list_flags),
 	.examples = { "tocsin token list", "tocsin token list -o json" },
-	.see = "token create token revoke",
+	.see = "token create, token revoke",
 	.exits = "0 1 2 4 8",
 	.run = run_list,
 };
@@ -154,7 +157,7 @@ const struct cli_command command_token_revoke = {
 	.flags = revoke_flags,
 	.n_flags = COUNT(revoke_flags),
 	.examples = { "tocsin token revoke 3f9a1c2e", "tocsin token list -o ids | tocsin token revoke -" },
-	.see = "token list token create",
+	.see = "token list, token create",
 	.exits = "0 1 2 4 5 7 8",
 	.run = run_revoke,
 };

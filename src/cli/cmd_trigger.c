@@ -155,7 +155,7 @@ const struct cli_command command_trigger = {
 	.flags = flags,
 	.n_flags = COUNT(flags),
 	.examples = { "tocsin trigger checkout -m 'cannot pay' --severity high", "tocsin trigger demo -m test --label env=dev --wait-ack 15m" },
-	.see = "list show",
+	.see = "list, show",
 	.exits = "0 1 2 4 8 10",
 	.run = run,
 };

@@ -29,7 +29,7 @@ const struct cli_command command_unack = {
 	.flags = flags,
 	.n_flags = COUNT(flags),
 	.examples = { "tocsin unack 42", "tocsin unack 42 43" },
-	.see = "ack show",
+	.see = "ack, show",
 	.exits = "0 1 2 4 5 6 7 8",
 	.run = run,
 };

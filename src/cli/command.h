@@ -34,7 +34,7 @@ struct cli_command {
 	const struct flag *flags;
 	size_t n_flags;
 	const char *examples[2];         /* whole lines; a test parses each of them */
-	const char *see;                 /* names of other commands, with blanks between */
+	const char *see;                 /* other commands and topics, with ", " between */
 	const char *exits;               /* exit codes it can end with, with blanks between */
 	int (*run)(struct cli *c);       /* NULL: main does it */
 };

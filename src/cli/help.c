@@ -136,9 +136,9 @@ static void topic_environment(FILE *to)
 
 static void topic_output(FILE *to)
 {
-	fputs("Standard output is data, standard error is talk. On a terminal lists are aligned\n"
-	      "tables with relative times, cut to its width; in a pipe they are tab-separated,\n"
-	      "whole, with UTC times and no heading unless --header asks for one.\n"
+	fputs("Standard output is data, standard error is talk. On a terminal lists are\n"
+	      "aligned tables with relative times, cut to its width; in a pipe they are\n"
+	      "tab-separated, whole, with UTC times and no heading unless --header asks.\n"
 	      "  -o table  the aligned form anywhere     -o wide  with more columns\n"
 	      "  -o json   what the server said          -o csv   with a heading\n"
 	      "  -o ids    numbers only, for `tocsin ack -`\n", to);

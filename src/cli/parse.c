@@ -271,7 +271,9 @@ static int unknown_command(const struct cli *c, struct str word)
 	for (size_t i = 0; i < COUNT(commands); i++)
 		if (is_nearer(word, str_c(commands[i]->name), &best))
 			near = commands[i];
-	if (near)
+	if (str_starts(word, S("-")))
+		say(c, "flags come after the command: tocsin COMMAND %.*s ...", STR_ARG(word));
+	else if (near)
 		say(c, "unknown command `%.*s`; did you mean `%s`?", STR_ARG(word), near->name);
 	else
 		say(c, "unknown command `%.*s`", STR_ARG(word));

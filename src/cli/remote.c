@@ -67,7 +67,7 @@ static const struct meaning *meaning_of(int status)
 	return &meanings[i];
 }
 
-/* The sentence of a problem document: its detail, and every fault it names. */
+/* The sentence of a problem document: its detail, and the faults it names (a single one is what the detail says). */
 static struct answered explain(struct cli *c, int status, const struct jv *problem)
 {
 	const struct meaning *m = meaning_of(status);
@@ -75,7 +75,8 @@ static struct answered explain(struct cli *c, int status, const struct jv *probl
 	struct str what = detail.n ? detail : title.n ? title : arena_fmt(&c->mem, "the server answered with status %d", status);
 	struct str faults = S("");
 	const struct jv *errors = json_get(problem, S("errors"));
-	for (const struct jv *e = errors ? errors->kid : NULL; e != NULL; e = e->next)
+	bool says_more = errors && errors->kid && (detail.n == 0 || errors->kid->next != NULL);
+	for (const struct jv *e = says_more ? errors->kid : NULL; e != NULL; e = e->next)
 		faults = arena_fmt(&c->mem, "%.*s\n  %.*s: %.*s", STR_ARG(faults), STR_ARG(json_text(e, S("pointer"))),
 		    STR_ARG(json_text(e, S("detail"))));
 	return failed(c, m->exit, m->cure, "%.*s%.*s", STR_ARG(what), STR_ARG(faults));
@@ -236,7 +237,9 @@ static void tell_done(struct cli *c, struct str id, const struct jv *incident, c
 	const struct jv *number = json_get(incident, S("number"));
 	struct str name = number && number->t == J_INT ? arena_fmt(&c->mem, "%lld", (long long)number->i) : id;
 	struct str status = json_text(incident, S("status")), title = json_text(incident, S("title"));
-	if (c->o->is_terminal)
+	if (status.n == 0)
+		fprintf(c->o->out, c->o->is_terminal ? "%.*s %s" : "%.*s\t%s", STR_ARG(name), done_word);
+	else if (c->o->is_terminal)
 		fprintf(c->o->out, "#%.*s %s  ", STR_ARG(name), done_word);
 	else
 		fprintf(c->o->out, "%.*s\t%.*s\t", STR_ARG(name), STR_ARG(status));
@@ -258,26 +261,43 @@ static void add_result(struct buf *b, struct str id, const struct answered *a)
 	buf_char(b, '}');
 }
 
+/* A run over many ids: the failure they share so far, or EXIT_FAILED when there are several kinds. */
+struct batch { struct cli *c; struct buf json; const char *done_word; bool as_json, is_single; int exit; size_t n_failed; };
+
+/* A server that is away or does not know us fails every other id the same way: asking on would only take time. */
+static bool is_of_all(int exit)
+{
+	return exit == EXIT_UNREACHABLE || exit == EXIT_NOT_ALLOWED;
+}
+
+static void add_outcome(struct batch *b, struct str id, struct answered a)
+{
+	add_result(&b->json, id, &a);
+	if (a.exit == EXIT_DONE) {
+		if (!b->as_json)
+			tell_done(b->c, id, a.json, b->done_word);
+		return;
+	}
+	if (!b->is_single && !is_of_all(a.exit))
+		a.why = arena_fmt(&b->c->mem, "%.*s: %.*s", STR_ARG(id), STR_ARG(a.why));
+	(void)remote_complain(b->c, &a);
+	b->exit = b->n_failed++ == 0 || b->exit == a.exit ? a.exit : EXIT_FAILED;
+}
+
 int remote_each(struct cli *c, id_call *call, const char *done_word)
 {
 	struct str_list ids;
-	struct buf json = BUF(ANSWER_MAX);
-	bool as_json = str_eq(flag_text(c, "output"), S("json"));
-	int worst = remote_ids(c, &ids), n_failed = 0;
-	buf_char(&json, '[');
-	for (size_t i = 0; worst != EXIT_UNREACHABLE && i < ids.n; i++) {
-		struct answered a = call(c, ids.v[i]);
-		add_result(&json, ids.v[i], &a);
-		if (a.exit) {
-			a.why = ids.n > 1 && a.exit != EXIT_UNREACHABLE ? arena_fmt(&c->mem, "%.*s: %.*s", STR_ARG(ids.v[i]), STR_ARG(a.why)) : a.why;
-			worst = n_failed++ && worst != a.exit ? EXIT_FAILED : remote_complain(c, &a);
-		} else if (!as_json) {
-			tell_done(c, ids.v[i], a.json, done_word);
-		}
-	}
-	buf_char(&json, ']');
-	if (as_json)
-		fprintf(c->o->out, "%.*s\n", STR_ARG(buf_str(&json)));
-	buf_free(&json);
-	return worst && n_failed > 0 && (size_t)n_failed < ids.n && worst != EXIT_UNREACHABLE ? EXIT_PARTLY : worst;
+	if (remote_ids(c, &ids))
+		return EXIT_FAILED;
+	struct batch b = { .c = c, .json = BUF(ANSWER_MAX), .done_word = done_word, .is_single = ids.n == 1,
+		.as_json = str_eq(flag_text(c, "output"), S("json")) };
+	size_t tried = 0;
+	buf_char(&b.json, '[');
+	for (; tried < ids.n && !is_of_all(b.exit); tried++)
+		add_outcome(&b, ids.v[tried], call(c, ids.v[tried]));
+	buf_add(&b.json, S("]\n"));
+	if (b.as_json)
+		(void)fwrite(b.json.p, 1, b.json.n, c->o->out);    /* errors stick to the stream; cli_main asks at the end */
+	buf_free(&b.json);
+	return b.n_failed > 0 && b.n_failed < tried ? EXIT_PARTLY : b.exit;
 }

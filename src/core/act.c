@@ -39,7 +39,7 @@ void act_acknowledge(struct step *s, struct incident *inc)
 	inc->acknowledged_by = s->c->actor;
 	inc->acknowledged_via = s->c->via;
 	if (!MUTANT(16))
-		inc->due_at = svc && svc->ack_timeout ? s->now + svc->ack_timeout : 0;
+		inc->due_at = svc && svc->ack_timeout && !MUTANT(35) ? s->now + svc->ack_timeout : 0;
 	struct str text = arena_fmt(s->a, "acknowledged by %.*s", STR_ARG(s->c->actor));
 	step_note(s, inc, ENTRY_ACKNOWLEDGED, before, text);
 }
@@ -51,7 +51,7 @@ void act_unacknowledge(struct step *s, struct incident *inc, struct str text)
 	inc->status = DETECTED;
 	inc->acknowledged_at = 0;
 	inc->acknowledged_by = inc->acknowledged_via = S("");
-	inc->round++;
+	inc->round += !MUTANT(34);
 	inc->level = 0;
 	step_note(s, inc, ENTRY_UNACKNOWLEDGED, before, text);
 	escalate_begin(s, inc);

@@ -18,7 +18,7 @@ struct known {
 static struct incident *open_incident(const struct step *s, struct str id)
 {
 	struct incident *inc = step_edit_incident(s, id);
-	return inc && inc->status != RESOLVED ? inc : NULL;
+	return inc && (inc->status != RESOLVED || MUTANT(33)) ? inc : NULL;
 }
 
 static struct known look(const struct step *s)
@@ -71,7 +71,7 @@ static void raise_severity(struct step *s, struct incident *inc)
 static void fold(struct step *s, const struct known *k, struct incident *inc, bool is_new_key)
 {
 	assert(incident_move(inc->status, EV_ALERT).acts == ACT_COUNT);
-	inc->alert_count++;
+	inc->alert_count += !MUTANT(32);
 	inc->last_alert_at = s->now;
 	if (is_new_key) {
 		inc->open_alerts++;
@@ -180,45 +180,14 @@ static void resolve(struct step *s, const struct known *k)
 	step_end(s, OUT_DONE, inc, S(""));
 }
 
-/* The same idempotency key again: the same answer, no second effect. True when that ended the decision. */
-static bool replayed(struct step *s, struct str id)
-{
-	const struct event *ev = &s->c->event;
-	const struct receipt *r = step_get(s, KIND_receipt, id);
-	if (r == NULL || r->at + s->v->world->receipt_ms < s->now)
-		return false;
-	s->out->end.dedup_key = r->dedup_key;
-	if (!str_eq(r->fingerprint, ev->fingerprint)) {
-		step_end(s, OUT_INVALID, NULL, S("this Idempotency-Key was used for another request"));
-	} else {
-		step_end(s, OUT_NOTHING, NULL, S("this request was accepted before"));
-		s->out->end.incident = r->incident;
-	}
-	return true;
-}
-
-static void put_receipt(struct step *s, struct str id)
-{
-	struct receipt *r = NEW(s->a, struct receipt);
-	*r = (struct receipt){ .id = id, .fingerprint = s->c->event.fingerprint, .incident = s->out->end.incident,
-		.dedup_key = s->out->end.dedup_key, .at = s->now };
-	if (!MUTANT(7))
-		step_put(s, KIND_receipt, id, r, INT64_MAX, s->now + s->v->world->receipt_ms);
-}
-
 void decide_event(struct step *s)
 {
 	static void (*const action[])(struct step *, const struct known *) = {
 		[EVENT_TRIGGER] = trigger, [EVENT_ACKNOWLEDGE] = acknowledge, [EVENT_RESOLVE] = resolve,
 	};
 	const struct event *ev = &s->c->event;
-	struct str receipt = ev->idempotency_key.n ? receipt_id(s->a, ev->integration, ev->idempotency_key) : S("");
 	assert((size_t)ev->action < COUNT(action));
-	if (receipt.n && replayed(s, receipt))
-		return;
 	struct known k = look(s);
 	s->out->end.dedup_key = k.dedup_key;
 	action[ev->action](s, &k);
-	if (receipt.n && s->out->end.outcome != OUT_INVALID)
-		put_receipt(s, receipt);
 }

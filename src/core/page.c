@@ -18,6 +18,8 @@ int64_t page_backoff_ms(int64_t attempts, int64_t retry_after_ms, uint64_t jitte
 	int64_t base = wait_ms[attempts < (int64_t)COUNT(wait_ms) ? attempts : (int64_t)COUNT(wait_ms) - 1];
 	int64_t spread = base / 5;
 	int64_t wait = spread ? base - spread + (int64_t)(jitter % (uint64_t)(2 * spread + 1)) : base;
+	if (MUTANT(27))
+		wait = 0;
 	return wait > retry_after_ms ? wait : retry_after_ms;
 }
 
@@ -72,7 +74,7 @@ static struct str life_over(const struct step *s, const struct page *p)
 static void mend_late_level(struct step *s, const struct page *p, struct incident *inc)
 {
 	int64_t timeout = escalate_timeout_ms(s, inc);
-	if (p->attempt > 1 || s->now - p->owed_at <= LATE_MS || !is_current(p, inc) || inc->due_at == 0 || inc->due_at >= s->now + timeout)
+	if (MUTANT(42) || p->attempt > 1 || s->now - p->owed_at <= LATE_MS || !is_current(p, inc) || inc->due_at == 0 || inc->due_at >= s->now + timeout)
 		return;
 	inc->due_at = s->now + timeout;
 	step_note(s, inc, ENTRY_LATE, inc->status, arena_fmt(s->a, "page to %.*s begins %lld s late; the wait of level %lld counts from now",
@@ -83,14 +85,14 @@ static void mend_late_level(struct step *s, const struct page *p, struct inciden
 void decide_claim(struct step *s)
 {
 	struct page *p = step_edit_page(s, s->c->page);
-	if (p == NULL || p->status != PAGE_OWED || s->now < p->retry_at) {
+	if (p == NULL || p->status != PAGE_OWED || s->now - s->c->clock_err_ms < p->retry_at) {
 		step_end(s, OUT_NOTHING, NULL, S("not due"));
 		return;
 	}
 	struct incident *inc = step_edit_incident(s, p->incident);
 	bool is_over = s->now > p->owed_at + s->v->world->page_life_ms;
 	step_end(s, OUT_DONE, inc, S(""));
-	if (inc == NULL || inc->status != DETECTED) {
+	if (inc == NULL || (inc->status != DETECTED && !MUTANT(40))) {
 		end_page(s, p, PAGE_CANCELLED, why_silent(s, inc));
 	} else if (is_over && (p->attempt > 0 || MUTANT(13))) {
 		fail_page(s, p, inc, life_over(s, p));
@@ -101,7 +103,9 @@ void decide_claim(struct step *s)
 		p->attempt++;
 		p->owner = s->c->owner;
 		p->claimed_at = s->now;
-		p->retry_at = MUTANT(14) ? s->now + 400LL * 86400 * 1000 : s->now + s->v->world->claim_ms;
+		p->retry_at = s->now + (MUTANT(14) ? 400LL * 86400 * 1000 : MUTANT(30) ? 0 : s->v->world->claim_ms);
+		if (MUTANT(5))
+			end_page(s, p, PAGE_DELIVERED, S(""));
 		step_put_page(s, p);
 		mend_late_level(s, p, inc);
 		step_end(s, OUT_CLAIMED, inc, S(""));

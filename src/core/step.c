@@ -48,7 +48,7 @@ void step_put_incident(struct step *s, const struct incident *inc)
 	assert(!is_over || inc->due_at == 0);
 	assert(inc->status != DETECTED || inc->due_at != 0 || inc->exhausted);
 	step_put(s, KIND_incident, inc->id, inc, inc->due_at ? inc->due_at : INT64_MAX,
-	    is_over ? inc->resolved_at + s->v->world->keep_ms : INT64_MAX);
+	    is_over ? inc->resolved_at + s->v->world->keep_ms : MUTANT(36) ? inc->detected_at + s->v->world->keep_ms : INT64_MAX);
 }
 
 void step_put_page(struct step *s, const struct page *page)
@@ -71,7 +71,7 @@ struct entry *step_note(struct step *s, struct incident *inc, enum entry_type ty
 	*e = (struct entry){ .id = entry_id(s->a, inc->id, inc->entries++), .at = s->now, .type = type,
 		.actor = is_tocsin ? S("tocsin") : s->c->actor, .via = s->c->via, .before = before, .after = inc->status,
 		.round = inc->round, .level = inc->level, .text = text };
-	if (!MUTANT(24) || type != ENTRY_NOTE)
+	if (!(MUTANT(24) && type == ENTRY_NOTE) && !(MUTANT(31) && type == ENTRY_ACKNOWLEDGED))
 		step_put(s, KIND_entry, e->id, e, INT64_MAX, s->now + s->v->world->keep_ms);
 	return e;
 }
@@ -164,8 +164,12 @@ void decide(const struct view *v, const struct command *c, int64_t now, struct e
 	struct step s = { v, c, now, out, out->a };
 	out->n = 0;
 	out->end = (struct ending){ .reason = S(""), .incident = S(""), .dedup_key = S("") };
+	struct str receipt = receipt_of(&s);
+	if (receipt.n > 0 && receipt_replays(&s, receipt))
+		return;
 	decision[c->kind](&s);
-	assert(out->n == 0 || out->end.outcome == OUT_CREATED || out->end.outcome == OUT_FOLDED || out->end.outcome == OUT_DONE ||
-	    out->end.outcome == OUT_CLAIMED || c->kind == CMD_EVENT);
+	if (receipt.n > 0)
+		receipt_put(&s, receipt);
 	assert(out->end.outcome != OUT_REFUSED || out->n == 0);
+	assert((out->end.outcome != OUT_NOT_FOUND && out->end.outcome != OUT_STALE && out->end.outcome != OUT_INVALID) || out->n == 0);
 }

@@ -48,6 +48,11 @@ void decide_settle(struct step *s);
 void decide_token_create(struct step *s);
 void decide_token_revoke(struct step *s);
 
+/* receipt.c: the receipt a command would leave (empty: none), whether there is one, leaving it. */
+struct str receipt_of(const struct step *s);
+bool receipt_replays(struct step *s, struct str id);         /* true: the decision has ended with the answer of then */
+void receipt_put(struct step *s, struct str id);
+
 struct str group_id(struct arena *a, struct str service);
 
 /* act.c: what acknowledging and resolving do to an incident, whoever asks. */

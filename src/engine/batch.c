@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { TABLE = 4096, UNKNOWN_TRIES = 3, BATCH_ARENA = 256 << 20 };
+enum { SLOTS_EACH = 8, UNKNOWN_TRIES = 3, BATCH_ARENA = 256 << 20 };
 
 struct slot {
 	struct slot *next;               /* in its chain of the table */
@@ -23,17 +23,17 @@ struct slot {
 /* Units that were joined into another point there with .into. */
 struct unit { int into; struct slot *slots, **checks; size_t n, n_checks; enum store_rc rc; };
 
-static uint32_t slot_hash(enum kind kind, struct str id)
+static size_t slot_hash(const struct batch *b, enum kind kind, struct str id)
 {
 	uint32_t h = 2166136261u ^ (uint32_t)kind;
 	for (size_t i = 0; i < id.n; i++)
 		h = (h ^ (unsigned char)id.p[i]) * 16777619u;
-	return (h ^ h >> 15) % TABLE;
+	return (h ^ h >> 15) & (b->table_n - 1);
 }
 
 static struct slot *slot_find(struct batch *b, enum kind kind, struct str id)
 {
-	struct slot **chain = &b->table[slot_hash(kind, id)];
+	struct slot **chain = &b->table[slot_hash(b, kind, id)];
 	for (struct slot *s = *chain; s != NULL; s = s->next)
 		if (s->kind == kind && str_eq(s->id, id))
 			return s;
@@ -42,7 +42,7 @@ static struct slot *slot_find(struct batch *b, enum kind kind, struct str id)
 
 static struct slot *slot_add(struct batch *b, enum kind kind, struct str id)
 {
-	struct slot **chain = &b->table[slot_hash(kind, id)];
+	struct slot **chain = &b->table[slot_hash(b, kind, id)];
 	struct slot *s = NEW(&b->mem, struct slot);
 	*s = (struct slot){ .next = *chain, .kind = kind, .id = arena_str(&b->mem, id), .unit = -1, .due = STORE_NO_DUE,
 		.expire = STORE_NO_DUE };
@@ -132,8 +132,8 @@ static void want(struct batch *b, enum kind kind, struct str id)
 /* Reads up to one call's worth of what is wanted, and wants what those lead to. False: the store did not answer; each is asked for again when needed. */
 static bool read_wanted(struct batch *b)
 {
-	store_kind kind[STORE_GET_MAX];
-	struct str id[STORE_GET_MAX];
+	store_kind kind[STORE_GET_MAX] = { 0 };
+	struct str id[STORE_GET_MAX] = { { 0 } };
 	struct slot *slot[STORE_GET_MAX];
 	struct store_docs docs = { 0 };
 	size_t n = 0;
@@ -189,7 +189,7 @@ static const void *view_get(void *ctx, enum kind kind, struct str id)
 	return s->obj;
 }
 
-void batch_begin(struct batch *b, struct store *store, const struct world *w, int64_t now_ms, bool has_other_writers)
+void batch_begin(struct batch *b, struct store *store, const struct world *w, int64_t now_ms, bool has_other_writers, size_t n)
 {
 	if (b->mem.limit == 0)
 		b->mem = ARENA(BATCH_ARENA);
@@ -198,9 +198,13 @@ void batch_begin(struct batch *b, struct store *store, const struct world *w, in
 	b->world = w;
 	b->now_ms = now_ms;
 	b->has_other_writers = has_other_writers;
-	b->table = NEWN(&b->mem, struct slot *, TABLE);
-	b->members = NEWN(&b->mem, struct member, BATCH_MAX);
-	b->units = NEWN(&b->mem, struct unit, BATCH_MAX);
+	assert(n <= BATCH_MAX);
+	for (b->table_n = 16; b->table_n < n * SLOTS_EACH; b->table_n *= 2)
+		continue;
+	b->size = n;
+	b->table = NEWN(&b->mem, struct slot *, b->table_n);
+	b->members = NEWN(&b->mem, struct member, n);
+	b->units = NEWN(&b->mem, struct unit, n);
 	b->wanted = b->touched = NULL;
 	b->n_members = b->n_units = b->n_committed = 0;
 	b->least_due_ms[0] = b->least_due_ms[1] = INT64_MAX;
@@ -237,7 +241,7 @@ static size_t writes_after(struct batch *b)
 static int unit_new(struct batch *b)
 {
 	int u = (int)b->n_units++;
-	assert(u < BATCH_MAX);
+	assert((size_t)u < b->size);
 	b->units[u] = (struct unit){ .into = u };
 	return u;
 }
@@ -329,8 +333,8 @@ static void forget_touched(struct batch *b)
 struct member *batch_add(struct batch *b, struct command *c, void *tag)
 {
 	struct view v = { b, view_get, b->world };
+	assert(b->n_members < b->size);
 	struct member *m = &b->members[b->n_members++];
-	assert(b->n_members <= BATCH_MAX);
 	*m = (struct member){ .command = c, .tag = tag, .unit = -1 };
 	b->read_rc = STORE_OK;
 	b->scratch.a = &b->mem;
@@ -362,8 +366,10 @@ static void unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct bu
 {
 	struct store_write *w = NEWN(&b->mem, struct store_write, u->n + u->n_checks);
 	size_t n = 0;
-	for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
-		encode(b, s, json, &w[n++]);
+	for (int pass = 0; pass < 2; pass++)             /* what nobody ever writes again first: its token stays, see settle_unknown */
+		for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
+			if (kinds[s->kind].is_append_only == (pass == 0) && !(MUTANT(3) && s->kind == KIND_page && s->ver == 0))
+				encode(b, s, json, &w[n++]);
 	for (size_t i = 0; i < u->n_checks; i++)
 		if (!u->checks[i]->is_changed)
 			w[n++] = (struct store_write){ .op = STORE_CHECK, .kind = (store_kind)u->checks[i]->kind, .id = u->checks[i]->id,
@@ -373,23 +379,55 @@ static void unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct bu
 	t->n = n;
 }
 
-/* Asks again, with the same tokens and writes, about those whose result is unknown: safe, and mostly they had been applied. */
+/* A conflict on asking again is a definite no only if a document that is written once came first: it would still carry the token. Any other
+ * may have been written by this transaction and again by somebody else since. */
+static bool is_definite(const struct store_txn *t, enum store_rc rc)
+{
+	return rc == STORE_OK || (rc == STORE_CONFLICT && kinds[t->w[0].kind].is_append_only);
+}
+
+/* Asks again, with the same tokens and writes, about those whose result is unknown: safe, and mostly they had been applied. "Not applied" then
+ * speaks of the asking alone: what was unknown stays so until the store says yes, or a condition can never hold again. */
 static void settle_unknown(struct batch *b, const struct store_txn *txns, struct store_result *results, size_t n, struct metrics *m)
 {
 	for (size_t i = 0; i < n; i++) {
-		for (int tries = 0; results[i].rc == STORE_UNKNOWN && tries < UNKNOWN_TRIES; tries++) {
+		bool was_unknown = results[i].rc == STORE_UNKNOWN;
+		for (int tries = 0; was_unknown && !is_definite(&txns[i], results[i].rc) && tries < UNKNOWN_TRIES; tries++) {
 			atomic_fetch_add_explicit(&m->unknowns, 1, memory_order_relaxed);
 			store_commit(b->store, &txns[i], &results[i], 1);
 		}
+		if (was_unknown && !is_definite(&txns[i], results[i].rc))
+			results[i].rc = MUTANT(28) ? STORE_OK : MUTANT(29) ? STORE_BUSY : STORE_UNKNOWN;
 	}
 }
 
 #ifdef MUT
+/* The outbox in a transaction of its own. */
+static void commit_pages_apart(struct batch *b, const struct unit *u, struct rng *rng)
+{
+	struct store_write *w = NEWN(&b->mem, struct store_write, u->n);
+	struct store_txn t = { .w = w };
+	struct store_result r;
+	struct buf json = BUF(STORE_BODY_MAX);
+	for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
+		if (s->kind == KIND_page && s->ver == 0)
+			encode(b, s, &json, &w[t.n++]);
+	rng_bytes(rng, t.token.b, sizeof t.token.b);
+	if (t.n > 0)
+		store_commit(b->store, &t, &r, 1);
+	buf_free(&json);
+}
+
+static bool is_overwritten(store_kind kind)
+{
+	return MUTANT(2) ? kind == KIND_incident : kind == KIND_alert || kind == KIND_group;
+}
+
 /* The bug of a store client that takes a lost race for a hiccup. */
 static void overwrite_conflicts(struct batch *b, struct store_txn *txns, struct store_result *results, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		for (int tries = 0; results[i].rc == STORE_CONFLICT && tries < 4; tries++) {
+		for (int tries = 0; results[i].rc == STORE_CONFLICT && is_overwritten(txns[i].w[results[i].bad_write].kind) && tries < 4; tries++) {
 			struct store_write *w = NEWN(&b->mem, struct store_write, txns[i].n);
 			memcpy(w, txns[i].w, txns[i].n * sizeof *w);
 			w[results[i].bad_write].expect = results[i].cur_ver;
@@ -424,13 +462,17 @@ static void commit_units(struct batch *b, struct rng *rng, struct metrics *m)
 	if (n > 0)
 		store_commit(b->store, txns, results, n);
 #ifdef MUT
-	if (MUTANT(2))
+	if (MUTANT(2) || MUTANT(26))
 		overwrite_conflicts(b, txns, results, n);
 #endif
 	settle_unknown(b, txns, results, n, m);
 	for (size_t i = 0; i < n; i++) {
 		struct unit *u = &b->units[unit_of[i]];
 		u->rc = results[i].rc;
+#ifdef MUT
+		if (MUTANT(3) && u->rc == STORE_OK)
+			commit_pages_apart(b, u, rng);
+#endif
 		if (u->rc == STORE_OK) {
 			note_dues(b, u);
 			b->n_committed++;

@@ -30,6 +30,8 @@ struct batch {
 	int64_t now_ms;
 	bool has_other_writers;
 	struct slot **table;
+	size_t table_n;                  /* a power of two, some slots for each command */
+	size_t size;                     /* commands it has room for */
 	struct slot *wanted;             /* slots whose document has not been read yet */
 	struct slot *touched;            /* slots the decision under way has read or written */
 	enum store_rc read_rc;
@@ -42,13 +44,13 @@ struct batch {
 	struct effects scratch;
 };
 
-/* Empties the batch for the next use; memory is kept. */
-void batch_begin(struct batch *b, struct store *store, const struct world *w, int64_t now_ms, bool has_other_writers);
+/* Empties the batch for the next use, with room for n <= BATCH_MAX commands; memory is kept. */
+void batch_begin(struct batch *b, struct store *store, const struct world *w, int64_t now_ms, bool has_other_writers, size_t n);
 /* Reads what these commands will need, in as few calls as possible. Optional: what was not read is read when it is needed. */
 void batch_prefetch(struct batch *b, const struct command *const *commands, size_t n);
 /* A document that was read for this batch already. obj must live as long as the batch. */
 void batch_know(struct batch *b, const struct store_doc *d, const void *obj);
-/* Decides one command and keeps its effects for the commit. The member lives until the next batch_begin. At most BATCH_MAX a batch. */
+/* Decides one command and keeps its effects for the commit. The member lives until the next batch_begin. */
 struct member *batch_add(struct batch *b, struct command *c, void *tag);
 /* Commits everything decided. Fills in rc of every member. */
 void batch_commit(struct batch *b, struct rng *rng, struct metrics *m);

@@ -78,10 +78,10 @@ static bool build(struct engine *e, struct delivery *d, const struct page *p, co
 	return o->how->build(&d->mem, o->settings, &m, &d->request, ret_why) == 0;
 }
 
-/* Still ours to send, as the store has it at this moment? */
-static bool is_wanted(struct engine *e, const struct page *p, const struct incident *inc)
+/* Still claimed by us, as the store has it at this moment? Somebody else may have claimed it since: a read can take long. */
+static bool is_ours(const struct engine *e, const struct page *p)
 {
-	return p && inc && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica) && (inc->status == DETECTED || MUTANT(6));
+	return p && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica);
 }
 
 /* Sends one claimed page if it is still wanted, from its documents as they were just read. */
@@ -94,7 +94,7 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 	const struct page *p = batch_decode(&d->mem, page, &rc);
 	const struct incident *inc = batch_decode(&d->mem, incident, &rc);
 	engine_saw(e, rc);
-	if (rc == STORE_OK && is_wanted(e, p, inc)) {
+	if (rc == STORE_OK && is_ours(e, p) && inc && (inc->status == DETECTED || MUTANT(6))) {
 		d->page = p->id;
 		d->channel = p->channel;
 		d->attempt = p->attempt;
@@ -104,7 +104,7 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 			return;
 		}
 		settle(e, p->id, (struct settlement){ .verdict = VERDICT_REFUSED, .attempt = p->attempt, .reason = why });
-	} else if (rc == STORE_OK && p) {
+	} else if (rc == STORE_OK && is_ours(e, p)) {
 		settle(e, p->id, (struct settlement){ .verdict = VERDICT_UNSENT, .attempt = p->attempt, .reason = S("") });
 	}                                                 /* unreadable now: the claim runs out and it is due again */
 	delivery_free(d);
@@ -113,8 +113,8 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 /* The fresh read: pages and incidents of some claims in one call, right before they are sent. */
 static void send_some(struct engine *e, const struct claimed *c, size_t n)
 {
-	store_kind kind[STORE_GET_MAX];
-	struct str id[STORE_GET_MAX];
+	store_kind kind[STORE_GET_MAX] = { 0 };
+	struct str id[STORE_GET_MAX] = { { 0 } };
 	struct store_docs docs = { 0 };
 	assert(2 * n <= STORE_GET_MAX);
 	for (size_t i = 0; i < n; i++) {
@@ -125,6 +125,8 @@ static void send_some(struct engine *e, const struct claimed *c, size_t n)
 	}
 	e->mono_ms = e->env.mono_ms(e->env.ctx);
 	enum store_rc rc = store_get(e->env.store, kind, id, 2 * n, &docs);
+	if (MUTANT(41))
+		e->mono_ms = e->env.mono_ms(e->env.ctx);
 	engine_saw(e, rc);
 	for (size_t i = 0; rc == STORE_OK && i < n; i++)
 		send_one(e, &docs.v[2 * i], &docs.v[2 * i + 1]);
@@ -178,13 +180,23 @@ static bool claim_one(struct engine *e, struct rooms *rooms, const struct store_
 static void claim(struct engine *e, const struct store_docs *docs)
 {
 	struct rooms rooms = { .n = 0 };
+	e->found = NEWN(&e->step_mem, struct found, CLAIMS_MAX);
+	e->claimed = NEWN(&e->step_mem, struct claimed, CLAIMS_MAX);
 	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
-	for (; due < docs->n && docs->v[due].due <= e->now_ms - e->now_err_ms && n < max; due++)
-		n += claim_one(e, &rooms, &docs->v[due]);
-	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan;
-	e->page_scan = is_crowded && e->page_scan < SCAN_MAX ? e->page_scan * 2 : SCAN_MIN;
-	if (due < docs->n && n < max && docs->v[due].due + e->now_err_ms < e->next_page_ms)
-		e->next_page_ms = docs->v[due].due + e->now_err_ms;
+	int64_t later = INT64_MAX;
+	for (size_t i = 0; i < docs->n && n < max; i++) {      /* all of them: only inside a shard are they in order */
+		const struct store_doc *d = &docs->v[i];
+		if (d->due + e->now_err_ms > e->now_ms) {
+			later = d->due < later ? d->due : later;
+			continue;
+		}
+		due++;
+		n += claim_one(e, &rooms, d);
+	}
+	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan && docs->n < SCAN_MAX;
+	e->page_scan = is_crowded ? e->page_scan * 2 : 0;
+	if (n < max && later != INT64_MAX && later + e->now_err_ms < e->next_page_ms)
+		e->next_page_ms = later + e->now_err_ms;
 	if (n < due && e->now_ms + FULL_MS < e->next_page_ms)
 		e->next_page_ms = e->now_ms + FULL_MS;     /* no room for some: again when something comes back, or soon */
 	if (n == max || is_crowded)
@@ -196,15 +208,17 @@ void courier_look(struct engine *e)
 	struct store_docs docs = { 0 };
 	if (e->is_draining || e->now_ms < e->next_page_ms)
 		return;
-	if (e->page_scan == 0)
-		e->page_scan = SCAN_MIN;
+	size_t least = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : SCAN_MIN;
+	if (e->page_scan < least)
+		e->page_scan = least;
 	e->next_page_ms = e->now_ms + LOOK_AHEAD_MS;
-	size_t limit = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : e->page_scan;
-	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, limit, &docs);
+	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, e->page_scan, &docs);
 	engine_saw(e, rc);
-	if (rc == STORE_OK)
+	if (rc != STORE_OK)
+		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
+	else if (docs.n > 0)
 		claim(e, &docs);
 	else
-		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
+		e->page_scan = 0;
 	store_docs_free(&docs);
 }

@@ -29,6 +29,7 @@ struct job {
 	void *owner;                     /* the poster's, untouched */
 	int64_t deadline_ms;             /* mono: past it the answer is STORE_BUSY instead of another try; 0: 5 s after posting */
 	int tries;                       /* the engine's */
+	bool is_alone;                   /* the engine's: not together with others, the transaction became too large */
 };
 
 /* A page on its way out. Lives until engine_sent is called with it (in a later step, by the shell). */

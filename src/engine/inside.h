@@ -38,6 +38,9 @@ struct engine {
 	int64_t next_timer_ms;           /* store time of the next look for due incidents, */
 	int64_t next_page_ms;            /* for due pages, */
 	int64_t next_purge_ms;           /* for what may be forgotten */
+#ifdef MUT
+	int64_t cursor_ms;               /* of those who believe a due index may be read on from where they were */
+#endif
 	size_t page_scan;                /* how many due pages to look at; grows while the first ones have no room */
 };
 

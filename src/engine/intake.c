@@ -47,7 +47,7 @@ static void look_again(struct engine *e)
 
 static void finish_own(struct engine *e, struct member *x)
 {
-	if (x->rc != STORE_OK)
+	if (x->rc != STORE_OK && !MUTANT(4))
 		look_again(e);
 	else if (x->end.outcome == OUT_CLAIMED)
 		e->claimed[e->n_claimed++] = (struct claimed){ arena_str(&e->step_mem, x->command->page), arena_str(&e->step_mem, x->end.incident) };
@@ -59,6 +59,9 @@ static void finish(struct engine *e, struct member *x)
 	j->tries++;
 	engine_saw(e, x->rc);
 	if (x->was_put_off) {
+		wait_for(e, j, 0);
+	} else if (x->rc == STORE_TOOBIG && !j->is_alone) {
+		j->is_alone = true;
 		wait_for(e, j, 0);
 	} else if (is_passing(x->rc, j) && e->mono_ms < j->deadline_ms) {
 		int64_t pause = j->tries <= 3 && x->rc == STORE_CONFLICT ? 0 : rng_between(&e->rng, 10, 50LL << (j->tries < 6 ? j->tries : 6));
@@ -102,7 +105,7 @@ static void prefetch(struct batch *b, struct job **jobs, size_t n)
 static void one_batch(struct engine *e, struct job **jobs, size_t n)
 {
 	struct batch *b = &e->batch;
-	batch_begin(b, e->env.store, e->setup->world, e->now_ms, e->store_info.many_writers);
+	batch_begin(b, e->env.store, e->setup->world, e->now_ms, e->store_info.many_writers, n);
 	for (size_t i = 0; i < e->n_found; i++)
 		batch_know(b, &e->found[i].doc, e->found[i].page);
 	e->n_found = 0;                                       /* fresh for the first batch only */
@@ -127,8 +130,12 @@ static void one_batch(struct engine *e, struct job **jobs, size_t n)
 void intake(struct engine *e)
 {
 	struct job_list *t = &e->todo;
-	for (size_t i = 0; i < t->n; i += BATCH_MAX)
-		one_batch(e, t->v + i, t->n - i < BATCH_MAX ? t->n - i : BATCH_MAX);
+	for (size_t i = 0, n; i < t->n; i += n) {
+		n = 1;
+		while (!t->v[i]->is_alone && i + n < t->n && n < BATCH_MAX && !t->v[i + n]->is_alone)
+			n++;
+		one_batch(e, t->v + i, n);
+	}
 	t->n = 0;
 }
 

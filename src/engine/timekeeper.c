@@ -18,10 +18,20 @@ void timekeeper_look(struct engine *e)
 	enum store_rc rc = store_due(e->env.store, KIND_incident, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, TIMERS_MAX, &docs);
 	engine_saw(e, rc);
 	e->next_timer_ms = rc == STORE_OK ? e->now_ms + LOOK_AHEAD_MS : e->now_ms + rng_between(&e->rng, 200, 1000);
-	for (; rc == STORE_OK && n < docs.n && docs.v[n].due <= e->now_ms - e->now_err_ms; n++)
-		engine_todo(e, engine_own_job(e, CMD_TIMER, docs.v[n].id, S("")));
-	if (n < docs.n && docs.v[n].due + e->now_err_ms < e->next_timer_ms)
-		e->next_timer_ms = docs.v[n].due + e->now_err_ms;   /* not early: its time plus what the clock may be off */
+	for (size_t i = 0; rc == STORE_OK && i < docs.n; i++) {     /* all of them: only inside a shard are they in order */
+		int64_t due = docs.v[i].due + e->now_err_ms;       /* not early: its time plus what the clock may be off */
+#ifdef MUT
+		if (MUTANT(11) && docs.v[i].due < e->cursor_ms)
+			continue;
+		e->cursor_ms = docs.v[i].due;
+#endif
+		if (due <= e->now_ms) {
+			engine_todo(e, engine_own_job(e, CMD_TIMER, docs.v[i].id, S("")));
+			n++;
+		} else if (due < e->next_timer_ms) {
+			e->next_timer_ms = due;
+		}
+	}
 	if (n == TIMERS_MAX)
 		e->next_timer_ms = e->now_ms;
 	store_docs_free(&docs);

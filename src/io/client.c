@@ -83,12 +83,31 @@ static struct str place(struct str url)
 	return str_cut(head, '@', &user, &host) ? host : head;     /* with user and password in it: the host alone */
 }
 
-static void set_error(struct call *k, const char *text)
+static const char *cure_for(CURLcode rc)
+{
+	static const struct { CURLcode rc; const char *cure; } table[] = {
+		{ CURLE_COULDNT_RESOLVE_HOST, "check the name, and that this machine can resolve it" },
+		{ CURLE_COULDNT_RESOLVE_PROXY, "check the proxy in the environment" },
+		{ CURLE_OPERATION_TIMEDOUT, "check that the service is up and a firewall lets this through" },
+		{ CURLE_PEER_FAILED_VERIFICATION, "check the certificate: its name, its chain, its dates" },
+		{ CURLE_SSL_CONNECT_ERROR, "check that the port speaks TLS 1.2 or later" },
+		{ CURLE_USE_SSL_FAILED, "the server must offer STARTTLS, or be addressed as smtps://" },
+		{ CURLE_LOGIN_DENIED, "check user name and password" },
+		{ CURLE_UNSUPPORTED_PROTOCOL, "use http, https, smtp or smtps" },
+		{ CURLE_URL_MALFORMAT, "write the URL as scheme://host:port/path" },
+	};
+	for (size_t i = 0; i < COUNT(table); i++)
+		if (table[i].rc == rc)
+			return table[i].cure;
+	return NULL;
+}
+
+static void set_error(struct call *k, const char *text, const char *cure)
 {
 	struct client_transfer *t = k->transfer;
 	struct buf b = BUF(4096);
 	buf_add(&b, place(t->request->url));
-	buf_fmt(&b, ": %s", text);
+	buf_fmt(&b, ": %s%s%s", text, cure ? "; " : "", cure ? cure : "");
 	t->reply.error = fit(t->mem, buf_str(&b));
 	buf_free(&b);
 }
@@ -96,6 +115,15 @@ static void set_error(struct call *k, const char *text)
 static bool is_mail(struct str url)
 {
 	return url.n >= 4 && strncasecmp(url.p, "smtp", 4) == 0;
+}
+
+/* Whether the code that the library saw last is the peer's word on this request. Of a mail: when all went well, or when it is a refusal; a line
+ * that broke after the recipient was accepted leaves the outcome open, and no 2xx may be made of it. Of HTTP: once the body had begun, the head
+ * was whole, and a body that breaks off takes back nothing. */
+static bool is_final(const struct call *k, CURLcode rc, long code)
+{
+	bool has_begun = k->body.n + k->n_dropped > 0;
+	return rc == CURLE_OK || (is_mail(k->transfer->request->url) ? code >= 400 : has_begun);
 }
 
 /* libcurl's sentence, but what the system said where nobody answered: "Failed to connect ... Couldn't connect" says the same twice. */
@@ -107,8 +135,6 @@ static const char *why(struct call *k, CURLcode rc)
 	return k->error[0] ? k->error : curl_easy_strerror(rc);
 }
 
-/* An error after a final code that refuses is that refusal. An error after anything else (the line broke after the recipients were
- * accepted, say) leaves the outcome open, and no 2xx may be made of it. A cut-off body is no error: the status came before it. */
 static void read_reply(struct call *k, CURLcode rc)
 {
 	struct client_transfer *t = k->transfer;
@@ -116,11 +142,9 @@ static void read_reply(struct call *k, CURLcode rc)
 	long code = 0;
 	bool is_enough = rc == CURLE_WRITE_ERROR && k->n_dropped > DROP_MAX;
 	curl_easy_getinfo(k->easy, CURLINFO_RESPONSE_CODE, &code);
-	t->reply = (struct wire_reply){ 0 };
-	if (rc == CURLE_OK || is_enough || (is_mail(t->request->url) && code >= 400))
-		t->reply.status = (int)code;
+	t->reply = (struct wire_reply){ .status = is_final(k, rc, code) ? (int)code : 0 };
 	if (rc != CURLE_OK && !is_enough)
-		set_error(k, why(k, rc));
+		set_error(k, why(k, rc), cure_for(rc));
 	if (curl_easy_header(k->easy, "Retry-After", 0, CURLH_HEADER, -1, &retry) == CURLHE_OK)
 		t->reply.retry_after = fit(t->mem, str_c(retry->value));
 	t->reply.body = fit(t->mem, buf_str(&k->body));
@@ -260,6 +284,9 @@ static void set_common(struct call *k, const struct wire_request *r, int64_t tot
 	curl_easy_setopt(k->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(total_ms < CONNECT_MS ? total_ms : CONNECT_MS));
 	curl_easy_setopt(k->easy, CURLOPT_TIMEOUT_MS, (long)total_ms);
 	curl_easy_setopt(k->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	const char *trusted = getenv("SSL_CERT_FILE");             /* as OpenSSL's own programs do; libcurl leaves it to its caller */
+	if (trusted && *trusted)
+		curl_easy_setopt(k->easy, CURLOPT_CAINFO, trusted);
 	curl_easy_setopt(k->easy, CURLOPT_ERRORBUFFER, k->error);
 	curl_easy_setopt(k->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(k->easy, CURLOPT_WRITEDATA, k);
@@ -365,7 +392,7 @@ static struct client_transfer *take_refused(struct client *c)
 	struct client_transfer *t = k->transfer;
 	c->refused = k->next;
 	t->reply = (struct wire_reply){ 0 };
-	set_error(k, k->refusal);
+	set_error(k, k->refusal, NULL);
 	call_end(c, k);
 	return t;
 }

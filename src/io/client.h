@@ -1,10 +1,11 @@
 /* client.h - requests out: HTTP and SMTP submission through libcurl's multi interface, any number at a time, one thread.
  *
- * Connect within 3 s, everything within 10 s; no redirects; TLS chain and name always verified; at most answer_max of an answer is kept, more
+ * Connect within 3 s, everything within 10 s; no redirects; TLS chain and name always verified (SSL_CERT_FILE: against that file); at most answer_max of an answer is kept, more
  * is read off and dropped; no decompression; proxies as the environment says. Retries are the caller's business.
  *
  * A reply with a status is what the peer said: the HTTP status, or for mail 250 when the message was taken and else the code that
- * refused it (4xx, 5xx). Status 0: nothing was said that can be counted on; for mail that may be after the message had left.
+ * refused it (4xx, 5xx). Status 0: nothing was said that can be counted on; for mail that may be after the message had left. A status with an
+ * error: the answer broke off in its body.
  */
 #ifndef IO_CLIENT_H
 #define IO_CLIENT_H

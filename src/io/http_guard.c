@@ -8,7 +8,7 @@ static bool is_name(struct str s, const char *name)
 	return s.n == strlen(name) && strncasecmp(s.p, name, s.n) == 0;
 }
 
-/* A token of RFC 9110 section 5.6.2: what a field name is made of. A blank before the colon ends up in the name and fails here. */
+/* A token of RFC 9110 section 5.6.2: what methods and field names are made of. A blank before the colon ends up in the name and fails here. */
 static bool is_token(struct str s)
 {
 	static const char marks[] = "!#$%&'*+-.^_`|~";
@@ -49,10 +49,17 @@ static bool read_length(struct str s, uint64_t *ret)
 	return s.n > 0;
 }
 
+struct http_framing http_framing_begin(const struct http_head *h)
+{
+	const char *version = h->method.p + h->method.n + 1 + h->target.n + 1;
+	return (struct http_framing){ .head = h, .next = h->version.p + h->version.n + 2, .has_gap = h->version.p != version };
+}
+
 void http_framing_field(struct http_framing *f, struct str name, struct str value)
 {
 	f->n_fields++;
-	f->n_bytes += (size_t)((uintptr_t)value.p - (uintptr_t)name.p) + value.n + 2;
+	f->has_gap |= name.p != f->next;
+	f->next = value.p + value.n + 2;
 	if (!is_token(name))
 		fault(f, 400, "A header name holds a blank or another character that is not allowed there; write Name: value");
 	if (has_control(value))
@@ -71,21 +78,17 @@ void http_framing_field(struct http_framing *f, struct str name, struct str valu
 	}
 }
 
-/* The request line, its fields and the empty line. */
-static size_t accounted(const struct http_framing *f, const struct http_head *h)
+struct http_refusal http_framing_verdict(const struct http_framing *f, const struct http_guard_limits *l)
 {
-	return h->method.n + 1 + h->target.n + 1 + h->version.n + 2 + f->n_bytes + 2;
-}
-
-struct http_refusal http_framing_verdict(const struct http_framing *f, const struct http_head *h, const struct http_guard_limits *l)
-{
+	const struct http_head *h = f->head;
 	bool is_1_1 = str_eq(h->version, S("HTTP/1.1")), is_1_0 = str_eq(h->version, S("HTTP/1.0"));
-	bool is_odd = h->is_exact && accounted(f, h) != h->size;
+	bool is_odd = h->is_exact && (f->has_gap || f->next + 2 != h->method.p + h->size);
 	const struct { bool is_wrong; struct http_refusal refusal; } rules[] = {
 		{ !is_1_1 && !is_1_0, { 505, "This server speaks HTTP/1.1 and HTTP/1.0; use one of them" } },
 		{ h->size > l->header_max, { 431, "Request line and headers are too long together; send fewer or shorter headers" } },
 		{ f->n_fields > l->headers_max, { 431, "There are too many headers; send fewer" } },
 		{ f->refusal.status != 0, f->refusal },
+		{ !is_token(h->method), { 400, "The method holds a character that is not allowed there; send GET, POST or the like" } },
 		{ is_odd, { 400, "The head holds a NUL, a folded line, a line end that is not CRLF or a blank too many; take it out" } },
 		{ f->n_hosts > 1 || (is_1_1 && f->n_hosts == 0), { 400, "HTTP/1.1 needs exactly one Host header" } },
 		{ f->n_lengths > 1, { 400, "Content-Length was sent more than once; send it once" } },

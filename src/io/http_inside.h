@@ -37,6 +37,7 @@ struct exchange {
 	struct MHD_Connection *library;
 	struct exchange *next;           /* in the pool */
 	enum stage stage;
+	bool is_chunked;
 	struct str target;               /* as sent */
 	struct buf body;                 /* used when the body is too long or of unknown length; else it is in the arena */
 	char *at_once;

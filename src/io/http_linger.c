@@ -1,6 +1,7 @@
 /* http_linger.c - see http_linger.h. */
 #include "io/http_linger.h"
 #include "base/base.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,6 +18,12 @@ static void drop(struct http_lingers *l, struct lingerer *one)
 	l->n--;
 	close(one->fd);                                            /* leaves the epoll set with it: this was the last descriptor */
 	free(one);
+}
+
+static void drop_first(struct http_lingers *l)
+{
+	assert(l->head->prev == NULL);
+	drop(l, l->head);
 }
 
 void http_linger_add(struct http_lingers *l, int fd, int64_t now_ms)
@@ -51,7 +58,7 @@ void http_linger_read(struct http_lingers *l, struct lingerer *one)
 void http_linger_expire(struct http_lingers *l, int64_t now_ms)
 {
 	while (l->head && l->head->until_ms <= now_ms)
-		drop(l, l->head);
+		drop_first(l);
 }
 
 int64_t http_linger_next_ms(const struct http_lingers *l)
@@ -62,5 +69,5 @@ int64_t http_linger_next_ms(const struct http_lingers *l)
 void http_linger_done(struct http_lingers *l)
 {
 	while (l->head)
-		drop(l, l->head);
+		drop_first(l);
 }

@@ -86,9 +86,10 @@ int http_listen(struct str host, int port, int *ret_fd, struct buf *why)
 
 int http_listen_port(int fd)
 {
-	struct sockaddr_storage at = { 0 };
+	struct sockaddr_in6 at = { 0 };                            /* the port of both families stands in the same place */
+	static_assert(offsetof(struct sockaddr_in6, sin6_port) == offsetof(struct sockaddr_in, sin_port), "sockaddr");
 	socklen_t n = sizeof at;
 	int failed = getsockname(fd, (void *)&at, &n);
 	assert(!failed);
-	return ntohs(at.ss_family == AF_INET ? ((struct sockaddr_in *)(void *)&at)->sin_port : ((struct sockaddr_in6 *)(void *)&at)->sin6_port);
+	return ntohs(at.sin6_port);
 }

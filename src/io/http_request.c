@@ -29,8 +29,8 @@ static void put_date(struct buf *b)
 	time_t now = (time_t)(clock_wall_ms() / 1000);
 	struct tm t;
 	if (gmtime_r(&now, &t) != NULL)                            /* a year beyond int has no date to send */
-		buf_fmt(b, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday, t.tm_mday,
-		    months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+		buf_fmt(b, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * (size_t)t.tm_wday, t.tm_mday,
+		    months + 3 * (size_t)t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
 /* Writes the answer of a refusal to the socket and marks the connection for closing. A peer that does not take these few hundred
@@ -145,8 +145,10 @@ static struct http_refusal check_head(struct exchange *x, const char *version, s
 	struct http_guard_limits limits = { o->header_max, o->headers_max, o->body_max };
 	struct http_head head = { x->request.method, x->target, str_c(version),
 		MHD_get_connection_info(x->library, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size, s->is_exact };
+	*f = http_framing_begin(&head);
 	MHD_get_connection_values_n(x->library, MHD_HEADER_KIND, on_field, f);
-	struct http_refusal why = http_framing_verdict(f, &head, &limits);
+	struct http_refusal why = http_framing_verdict(f, &limits);
+	f->head = NULL;
 	if (why.status == 0)
 		why = http_target_read(&x->request.mem, x->target, &x->request.path, &x->request.query);
 	return why;
@@ -160,11 +162,12 @@ static enum MHD_Result take_head(struct exchange *x, const char *method, const c
 	if (why.status != 0)
 		return refused(x, why);
 	x->stage = STAGE_READING;
+	x->is_chunked = f.n_codings > 0;
 	if (f.n_lengths > 0 && f.length <= BODY_AT_ONCE) {
 		x->at_once_max = (size_t)f.length;
 		x->at_once = NEWN(&x->request.mem, char, x->at_once_max + 1);
 	}
-	if (f.n_codings > 0 || f.length > 0)
+	if (x->is_chunked || f.length > 0)
 		http_phase_enter(x->peer, PHASE_BODY);
 	return MHD_YES;
 }
@@ -256,17 +259,24 @@ static bool has_field(const struct http_response *a, const char *name)
 	return false;
 }
 
-static struct MHD_Response *make_response(const struct http_server *s, const struct http_response *a)
+/* A chunked body is the last thing on its connection: where it ends is the library's reading alone (it takes a bare LF in chunk lines and lets a
+ * NUL end the trailer), so what follows it is not taken for a request. Real senders announce a length. */
+static bool is_last(const struct exchange *x)
 {
-	void *body = (void *)(uintptr_t)a->body.p;                 /* copied, whatever the type says */
-	struct MHD_Response *out = MHD_create_response_from_buffer(a->body.n, body, MHD_RESPMEM_MUST_COPY);
+	return x->is_chunked || x->peer->server->is_draining;
+}
+
+static struct MHD_Response *make_response(const struct exchange *x, const struct http_response *a)
+{
+	union { const char *ours; void *theirs; } body = { a->body.p };    /* copied, whatever their type says */
+	struct MHD_Response *out = MHD_create_response_from_buffer(a->body.n, body.theirs, MHD_RESPMEM_MUST_COPY);
 	if (out == NULL)
 		abort();                                           /* out of memory, as xmalloc */
 	for (size_t i = 0; i < a->n_fields; i++)
 		add_header(out, a->fields[i].name, a->fields[i].value);
 	if (a->body.n > 0 && !has_field(a, "Content-Type"))
 		add_header(out, "Content-Type", S("application/json"));
-	if (s->is_draining)
+	if (is_last(x))
 		add_header(out, "Connection", S("close"));
 	return out;
 }
@@ -278,7 +288,7 @@ void http_answer(struct http_request *r, const struct http_response *a)
 	bool was_waiting = x->stage == STAGE_WAITING;
 	assert(was_waiting || x->stage == STAGE_CALLING);
 	assert(a->status >= 200 && a->status <= 599);
-	struct MHD_Response *out = make_response(s, a);
+	struct MHD_Response *out = make_response(x, a);
 	enum MHD_Result rc = MHD_queue_response(x->library, (unsigned)a->status, out);
 	assert(rc == MHD_YES);
 	MHD_destroy_response(out);

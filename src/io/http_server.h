@@ -2,7 +2,8 @@
  *
  * Promises beyond the library's: requests that two readers could frame differently are refused (Content-Length with Transfer-Encoding,
  * two Content-Lengths, a blank before a colon, ...); a request must be complete within its deadline; headers and bodies
- * are bounded before they are stored; an answer may come later and from the loop thread only.
+ * are bounded before they are stored; an answer may come later and from the loop thread only. A request with a chunked body is the last on
+ * its connection.
  * One thread, the loop's, calls everything here but http_server_wake.
  */
 #ifndef IO_HTTP_SERVER_H

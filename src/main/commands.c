@@ -1,6 +1,7 @@
-/* commands.c - serve, config check and config show, from their parsed lines. */
+/* commands.c - serve, config check, config show and the offline form of token create, from their parsed lines. */
 #include "main/commands.h"
 #include "cli/command.h"
+#include "main/admin.h"
 #include "main/config.h"
 #include "main/serve.h"
 #include <string.h>
@@ -82,6 +83,7 @@ static int run_show(struct cli *c)
 
 static const struct { const char *name; int (*run)(struct cli *c); } commands[] = {
 	{ "serve", run_serve }, { "config check", run_check }, { "config show", run_show },
+	{ "token create", admin_token_create },
 };
 
 int command_run(void *ctx, struct cli *c)

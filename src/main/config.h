@@ -41,7 +41,7 @@ ENTITY_STRUCT(config_server, CONFIG_SERVER);
 #define CONFIG_STORAGE(X, E) \
 	X(E, ENUM, driver,   config_driver, 0, 0,    0, "sqlite: one file; json: a directory; memory: forgets everything at the end.") \
 	X(E, STR,  path,     ,              0, 1, 4000, "The file or directory, from the working directory.") \
-	X(E, STR,  min_free, ,              0, 1,   32, "Below so much free space alerts are refused while pages still go out; 64MiB, 1GiB.")
+	X(E, STR,  min_free, ,              0, 1,   32, "Below so much free space alerts are refused while pages still go out; 64MiB unless given.")
 ENTITY_STRUCT(config_storage, CONFIG_STORAGE);
 
 #define CONFIG_AUTH(X, E) \
@@ -80,7 +80,7 @@ struct config {
 	enum config_log_format log_format;
 	enum config_driver driver;
 	struct str storage_path;         /* empty with memory */
-	int64_t min_free;                /* bytes; 0: not given, the store's own rule counts */
+	int64_t min_free;                /* bytes; 64 MiB unless given; 0: no gate */
 	bool auth_required;
 	struct config_file file;         /* as read, defaults filled in */
 	struct world world;
@@ -102,4 +102,5 @@ void config_show(const struct config *c, struct buf *b, bool as_json);
 
 /* "64MiB", "1GiB", "500000": bytes. EINVAL: not a size. */
 int bytes_read(struct str s, int64_t *ret) MUST_USE;
+void bytes_write(struct buf *b, int64_t bytes);
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define DEFAULT_LISTEN S("127.0.0.1:3000")
+enum { MIN_FREE_DEFAULT = 64 << 20 };
 
 static bool host_read(struct arena *a, struct str s, struct str *ret)
 {
@@ -83,11 +84,12 @@ static void check_door(struct load *l)
 	    is_env ? " (HOST in the environment)" : "");
 }
 
+static const struct { struct str end; int shift; } unit[] = {
+	{ { "TiB", 3 }, 40 }, { { "GiB", 3 }, 30 }, { { "MiB", 3 }, 20 }, { { "KiB", 3 }, 10 }, { { "", 0 }, 0 },
+};
+
 int bytes_read(struct str s, int64_t *ret)
 {
-	static const struct { struct str end; int shift; } unit[] = {
-		{ { "KiB", 3 }, 10 }, { { "MiB", 3 }, 20 }, { { "GiB", 3 }, 30 }, { { "TiB", 3 }, 40 }, { { "", 0 }, 0 },
-	};
 	for (size_t i = 0; i < COUNT(unit); i++) {
 		struct str end = unit[i].end, number = s;
 		int64_t v;
@@ -102,12 +104,23 @@ int bytes_read(struct str s, int64_t *ret)
 	return EINVAL;
 }
 
+/* In the largest unit that loses nothing. */
+void bytes_write(struct buf *b, int64_t bytes)
+{
+	size_t i = bytes == 0 ? COUNT(unit) - 1 : 0;
+	while (bytes & ((INT64_C(1) << unit[i].shift) - 1))
+		i++;
+	buf_int(b, bytes >> unit[i].shift);
+	buf_add(b, unit[i].end);
+}
+
 static void read_storage(struct load *l)
 {
 	const struct config_storage *s = &l->c->file.storage;
 	bool is_memory = s->driver == DRIVER_MEMORY;
 	l->c->driver = s->driver;
 	l->c->storage_path = s->path;
+	l->c->min_free = MIN_FREE_DEFAULT;
 	if (!is_memory && s->path.n == 0)
 		FAULT(l, CODE_STORAGE, S("storage"), "storage.path: is required with driver %.*s: %s",
 		    STR_ARG(enum_word(&config_driver_names, (int)s->driver)), s->driver == DRIVER_JSON ? "a directory" : "a file");

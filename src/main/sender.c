@@ -134,7 +134,7 @@ void sender_send(struct sender *s, struct delivery *d)
 
 void sender_stop(struct sender *s)
 {
-	if (!s->is_started)
+	if (s == NULL || !s->is_started)
 		return;
 	pthread_mutex_lock(&s->lock);
 	s->wants_stop = true;

@@ -17,6 +17,7 @@
 #include "io/signals.h"
 #include "main/config.h"
 #include "main/sender.h"
+#include "main/storage.h"
 #include "main/writer.h"
 #include <assert.h>
 #include <errno.h>
@@ -66,7 +67,6 @@ struct server {
 
 static int64_t on_mono(void *ctx) { (void)ctx; return clock_mono_ms(); }
 static int64_t on_wall(void *ctx) { (void)ctx; return clock_wall_ms(); }
-static int64_t on_boot(void *ctx) { (void)ctx; return clock_boot_ms(); }
 static void on_random(void *ctx, void *out, size_t n) { (void)ctx; random_bytes(out, n); }
 static bool on_post(void *ctx, struct job *j) { return writer_post(((struct server *)ctx)->writer, j); }
 static const struct metrics *on_metrics(void *ctx) { return writer_metrics(((struct server *)ctx)->writer); }
@@ -226,14 +226,8 @@ static void on_request(void *ctx, struct http_request *r)
 
 static bool open_store(struct server *s, const struct config *c)
 {
-	struct store_kind_def defs[KINDS];
 	struct buf why = BUF(4096);
-	for (size_t i = 0; i < KINDS; i++)
-		defs[i] = (struct store_kind_def){ kinds[i].entity->name, kinds[i].is_append_only };
-	struct store_options o = { .path = c->storage_path, .kinds = defs, .n_kinds = KINDS,
-		.clock = { NULL, on_boot, on_wall }, .min_free_bytes = c->min_free };
-	struct str driver = enum_word(&config_driver_names, (int)c->driver);
-	enum store_rc rc = store_open(driver, &o, &s->store, &why);
+	enum store_rc rc = storage_open(c, &s->store, &why);
 	if (rc != STORE_OK)
 		say(s, LOG_ERROR, "cannot open the store: %s", why.p ? why.p : store_rc_name(rc));
 	buf_free(&why);

@@ -48,7 +48,11 @@ static void add_process(const struct config *c, struct buf *b)
 	buf_add(b, S("}},\"storage\":{"));
 	add_text(b, "driver", enum_word(&config_driver_names, (int)c->driver));
 	add_text(b, "path", c->storage_path);
-	add_text(b, "min_free", c->file.storage.min_free);
+	if (c->driver != DRIVER_MEMORY) {
+		buf_add(b, S(",\"min_free\":\""));
+		bytes_write(b, c->min_free);
+		buf_char(b, '"');
+	}
 	buf_fmt(b, "},\"auth\":{\"required\":%s}", c->auth_required ? "true" : "false");
 	buf_free(&listen);
 }

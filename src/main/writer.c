@@ -224,7 +224,7 @@ bool writer_drain(struct writer *w)
 
 void writer_stop(struct writer *w)
 {
-	if (!w->is_started)
+	if (w == NULL || !w->is_started)
 		return;
 	pthread_mutex_lock(&w->lock);
 	w->wants_stop = true;

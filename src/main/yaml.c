@@ -6,6 +6,7 @@
 #include "main/yaml.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <yaml.h>
 
 struct reader {
@@ -132,6 +133,8 @@ static struct ynode *read_scalar(struct reader *x, const yaml_event_t *ev)
 	bool is_nothing = text.n == 0 && ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	struct ynode *n = node_new(x, ev, is_nothing ? J_NULL : J_STR);
 	refuse_extras(x, ev, ev->data.scalar.anchor, ev->data.scalar.tag);
+	if (text.n && memchr(text.p, '\0', text.n))      /* file names and variables would end there */
+		report_add(x->r, CODE_SYNTAX, n->at, "a NUL character: remove it");
 	n->jv.s = arena_str(x->a, text);
 	return n;
 }
@@ -316,14 +319,28 @@ const struct ynode *yaml_at(const struct ynode *root, struct str path, bool *ret
 }
 
 /* Writing. A word of harmless characters stands plain; everything else is quoted as JSON does, which YAML reads the same. */
+
+/* A text that other readers of YAML would take for a number, a time or a truth. */
+static bool looks_typed(struct str s)
+{
+	static const char *const words[] = { "true", "false", "yes", "no", "on", "off", "y", "n", "null" };
+	size_t digits = 0;
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (s.n == strlen(words[i]) && strncasecmp(s.p, words[i], s.n) == 0)
+			return true;
+	while (digits < s.n && strchr("0123456789+-.:_eE", s.p[digits]))
+		digits++;
+	return digits == s.n;
+}
+
 static bool is_plain(struct str s)
 {
-	if (s.n == 0 || str_trim(s).n != s.n || s.p[0] == '-' || s.p[0] == ':')
+	if (s.n == 0 || str_trim(s).n != s.n || s.p[0] == '-' || s.p[0] == ':' || looks_typed(s))
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 		bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-		if (!is_word && strchr("_-./@+ :", c) == NULL)
+		if (!is_word && (c == '\0' || strchr("_-./@+ :", c) == NULL))
 			return false;
 		if (c == ':' && (i + 1 == s.n || s.p[i + 1] == ' '))
 			return false;

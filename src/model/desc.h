@@ -127,6 +127,7 @@ enum { FAULTS_MAX = 100 };
 struct fault { struct str path, what; const struct jv *at; struct fault *next; };  /* at: the offending node, or NULL */
 struct faults { struct arena *a; struct fault *head, *tail; size_t n; };
 void fault_add(struct faults *f, const struct jv *at, struct str path, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void faults_json(const struct faults *f, struct buf *b);      /* [{"pointer":"#/links/2/href","detail":...}, ...], as problem+json has them */
 void faults_write(const struct faults *f, struct buf *b);     /* "path: what" a line, for logs and tests */
 
 /* JSON -> *obj. Reads every field before it answers, so faults name all that is wrong at once. `path` is

@@ -3,6 +3,7 @@
  */
 #include "model/desc.h"
 #include <stdio.h>
+#include <string.h>
 
 enum { SENTENCE_MAX = 1024 };
 
@@ -36,4 +37,38 @@ void faults_write(const struct faults *f, struct buf *b)
 	}
 	if (f->n > listed)
 		buf_fmt(b, "and %zu more\n", f->n - listed);
+}
+
+/* Paths of faults are written for people, links[2].href; a pointer (RFC 6901) is #/links/2/href. */
+static void pointer_write(struct buf *b, struct str path)
+{
+	struct buf p = BUF(4096);
+	buf_char(&p, '#');
+	if (path.n > 0)
+		buf_char(&p, '/');
+	for (size_t i = 0; i < path.n; i++) {
+		static const char *const as[256] = { ['.'] = "/", ['['] = "/", [']'] = "", ['/'] = "~1", ['~'] = "~0" };
+		const char *text = as[(unsigned char)path.p[i]];
+		bool is_first = i == 0 && text != NULL && strcmp(text, "/") == 0;        /* [0].x: the slash is there */
+		if (text == NULL)
+			buf_char(&p, path.p[i]);
+		else if (!is_first)
+			buf_add(&p, str_c(text));
+	}
+	buf_json(b, buf_str(&p));
+	buf_free(&p);
+}
+
+void faults_json(const struct faults *f, struct buf *b)
+{
+	const char *comma = "";
+	buf_char(b, '[');
+	for (const struct fault *x = f->head; x != NULL; x = x->next, comma = ",") {
+		buf_fmt(b, "%s{\"pointer\":", comma);
+		pointer_write(b, x->path);
+		buf_add(b, S(",\"detail\":"));
+		buf_json(b, x->what);
+		buf_char(b, '}');
+	}
+	buf_char(b, ']');
 }

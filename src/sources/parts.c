@@ -114,15 +114,6 @@ void door_answer(struct arena *a, int status, const char *content_type, struct b
 	buf_free(b);
 }
 
-static void add_problem(struct buf *b, const struct fault *x)
-{
-	buf_add(b, S("{\"path\":"));
-	buf_json(b, x->path);
-	buf_add(b, S(",\"detail\":"));
-	buf_json(b, x->what);
-	buf_char(b, '}');
-}
-
 void door_problem(struct arena *a, int status, const char *detail, const struct faults *f, struct source_answer *ret)
 {
 	struct buf b = BUF(ANSWER_MAX);
@@ -130,13 +121,8 @@ void door_problem(struct arena *a, int status, const char *detail, const struct 
 	    status);
 	buf_json(&b, str_c(detail));
 	if (f) {
-		buf_add(&b, S(",\"errors\":["));
-		for (const struct fault *x = f->head; x != NULL; x = x->next) {
-			add_problem(&b, x);
-			if (x->next)
-				buf_char(&b, ',');
-		}
-		buf_char(&b, ']');
+		buf_add(&b, S(",\"errors\":"));
+		faults_json(f, &b);
 		if (f->n > FAULTS_MAX)
 			buf_fmt(&b, ",\"errors_total\":%zu", f->n);
 	}

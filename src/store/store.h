@@ -92,7 +92,7 @@ struct store_kind_def { const char *name; bool is_append_only; };     /* the kin
 struct store_clock { void *ctx; int64_t (*boot_ms)(void *ctx); int64_t (*wall_ms)(void *ctx); };
 struct store_options {
 	struct str path;              /* sqlite: file, json: directory, memory: unused */
-	const struct store_kind_def *kinds;
+	const struct store_kind_def *kinds;   /* must live as long as the store */
 	size_t n_kinds;
 	struct store_clock clock;
 	int64_t min_free_bytes;       /* below this much free space only writes of kinds already there go through; 0: no gate */

@@ -105,7 +105,7 @@ def people_acknowledge_resolve_and_take_notes_and_the_timeline_says_who(t):
     acked = server.api('POST', '/incidents/1/acknowledge').json
     t.eq(acked['status'], 'acknowledged')
     assert acked['acknowledged_at'] and acked['acknowledged_by'], acked
-    server.api('POST', '/incidents/1/notes', {'text': 'looking at it'}, status=201)
+    server.api('POST', '/incidents/1/notes', {'text': 'looking at it'}, status=200)
     done = server.api('POST', '/incidents/1/resolve', {'root_cause': 'disk full', 'resolution_steps': ['deleted logs', 'grew the disk']}).json
     t.eq((done['status'], done['root_cause'], done['resolution_steps']), ('resolved', 'disk full', ['deleted logs', 'grew the disk']))
     t.eq(done['acknowledged_at'], acked['acknowledged_at'], 'time of the acknowledgement')
@@ -206,6 +206,18 @@ def tokens_open_what_their_scopes_say_and_nothing_after_they_are_revoked(t):
 
 
 @test
+def the_first_token_is_made_where_the_store_is_while_no_server_has_it(t):
+    server = t.server(start=False, auth={'required': True})
+    code, out, err = server.cli('token', 'create', 'first', '--scope', 'admin', '--config', server.file)
+    t.eq(code, 0, out + err)
+    server.token = out.strip()
+    server.start()
+    t.eq([token['name'] for token in server.api('GET', '/tokens').json['items']], ['first'])
+    code, out, err = server.cli('token', 'create', 'second', '--config', server.file)
+    assert code != 0 and not out, (code, out, err)
+
+
+@test
 def the_health_of_the_server_is_told_in_four_ways(t):
     server = t.server()
     for path, kind, body in (('/healthz', 'text/plain', b'ok'), ('/readyz', 'text/plain', b'ready'), ('/health', 'application/json', {'status': 'healthy'}),
@@ -231,7 +243,7 @@ def samples(text):
     found = {}
     for line in text.splitlines():
         if line and not line.startswith('#'):
-            m = re.fullmatch(r'([a-zA-Z_:][\w:]*(?:\{[^}]*\})?) (\S+)', line)
+            m = re.fullmatch(r'([a-zA-Z_:][\w:]*(?:\{(?:[a-z_]+="[^"]*",?)+\})?) (\S+)', line)
             assert m, 'no sample: ' + line
             assert m[1] not in found, 'twice: ' + line
             found[m[1]] = float(m[2])

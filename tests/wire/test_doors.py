@@ -65,7 +65,6 @@ BAD = {
     'a number': b'42',
     'deep nesting': b'{"a":' + b'[' * 5000 + b']' * 5000 + b'}',
     'invalid UTF-8': b'{"routing_key":"' + KEY.encode() + b'","event_action":"trigger","payload":{"summary":"\xff\xfe","source":"s","severity":"info"}}',
-    'a lone surrogate': b'{"routing_key":"' + KEY.encode() + b'","event_action":"trigger","payload":{"summary":"\\ud800","source":"s","severity":"info"}}',
     'a NUL byte': b'{"routing_key":"\0"}',
     'trailing bytes': json.dumps({'routing_key': KEY, 'event_action': 'resolve', 'dedup_key': 'x'}).encode() + b'{}',
     'a member twice': b'{"routing_key":"' + KEY.encode() + b'","event_action":"resolve","event_action":"trigger","dedup_key":"x"}',
@@ -91,6 +90,14 @@ def bad_events_are_refused_with_a_reason_and_leave_nothing_behind(t):
     t.eq(server.enqueue().status, 202)
     sink.wait(1)
     t.eq(len(server.incidents()), 1)
+
+
+@test
+def an_escape_that_is_no_character_becomes_the_replacement_character(t):
+    server = t.server(t.sink())
+    body = json.dumps(server.event(summary='half a pair: \ud800.'))
+    t.eq(server.request('POST', '/v2/enqueue', body, {'Content-Type': 'application/json'}).status, 202)
+    t.eq(server.incident(1)['title'], 'half a pair: \ufffd.')
 
 
 @test

@@ -129,6 +129,20 @@ static void a_note_is_one_entry_and_nobody_is_paged(void **state)
 	assert_int_equal(town_do(t, c), OUT_NOT_FOUND);
 }
 
+static void the_same_note_with_the_same_key_is_written_once(void **state)
+{
+	struct town *t = *state;
+	struct str id = opened(t, "web");
+	struct command c = { .kind = CMD_NOTE, .incident = id, .actor = S("user:ada"), .via = S("api"), .text = S("looking"),
+		.event = { .integration = S("manual"), .idempotency_key = S("n1"), .fingerprint = S("f") } };
+	assert_int_equal(town_do(t, c), OUT_DONE);
+	assert_int_equal(town_do(t, c), OUT_NOTHING);
+	assert_true(str_eq(t->out.end.incident, id));
+	assert_int_equal(town_entries(t, ENTRY_NOTE), 1);
+	c.event.fingerprint = S("other");
+	assert_int_equal(town_do(t, c), OUT_INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +154,7 @@ int main(void)
 		STORY(an_acknowledgement_runs_out_where_the_service_says_so),
 		STORY(a_version_that_moved_on_is_told_and_nothing_happens),
 		STORY(a_note_is_one_entry_and_nobody_is_paged),
+		STORY(the_same_note_with_the_same_key_is_written_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,6 +295,30 @@ static void an_answer_that_drips_is_cut_off_in_time(void **state)
 	arena_free(&mem);
 }
 
+static void an_answer_whose_body_breaks_off_was_given(void **state)
+{
+	(void)state;
+	struct peer_script script = { .raw = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf" };
+	struct peer_thread peer;
+	struct arena mem = ARENA(1 << 20);
+	peer_start(&peer, &script);
+	struct wire_reply r = perform(&mem, (struct wire_request){ .method = S("GET"), .url = arena_fmt(&mem, "http://127.0.0.1:%d/", peer.port) },
+	    PATIENCE_MS);
+	assert_int_equal(r.status, 200);
+	assert_true(str_eq(r.body, S("half")));
+	assert_true(r.error.n > 0);
+	peer_stop(&peer);
+	peer_done(&peer);
+	script.raw = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n";
+	peer_start(&peer, &script);
+	r = perform(&mem, (struct wire_request){ .method = S("GET"), .url = arena_fmt(&mem, "http://127.0.0.1:%d/", peer.port) }, PATIENCE_MS);
+	assert_int_equal(r.status, 0);
+	assert_true(r.error.n > 0);
+	peer_stop(&peer);
+	peer_done(&peer);
+	arena_free(&mem);
+}
+
 static void *wake_from_outside_client(void *ctx)
 {
 	client_wake(ctx);
@@ -492,6 +516,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_sent_comes_back_with_a_sentence),
 		cmocka_unit_test(an_error_names_the_place_but_no_secret),
 		cmocka_unit_test(an_answer_that_drips_is_cut_off_in_time),
+		cmocka_unit_test(an_answer_whose_body_breaks_off_was_given),
 		cmocka_unit_test(a_wake_from_another_thread_ends_a_wait),
 		cmocka_unit_test(a_mail_arrives_whole_in_its_envelope),
 		cmocka_unit_test(two_mails_share_a_connection),

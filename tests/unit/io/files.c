@@ -14,11 +14,13 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-struct place { char dir[64], path[128]; struct arena mem; struct buf why; };
+struct place { char dir[PATH_MAX / 4], path[PATH_MAX / 2]; struct arena mem; struct buf why; };
 
 static struct place begin(void)
 {
-	struct place p = { .dir = "/tmp/tocsin-files-XXXXXX", .mem = ARENA(1 << 20), .why = BUF(4096) };
+	const char *tmp = getenv("TMPDIR");
+	struct place p = { .mem = ARENA(1 << 20), .why = BUF(4096) };
+	(void)snprintf(p.dir, sizeof p.dir, "%s/tocsin-files-XXXXXX", tmp ? tmp : "/tmp");
 	assert_non_null(mkdtemp(p.dir));
 	(void)snprintf(p.path, sizeof p.path, "%s/file", p.dir);
 	return p;
@@ -92,7 +94,7 @@ static void an_error_names_the_file_and_a_cure(void **state)
 	(void)state;
 	struct place p = begin();
 	struct str got;
-	char inside[256];
+	char inside[PATH_MAX];
 	assert_int_equal(file_read(&p.mem, p.path, 100, &got, &p.why), ENOENT);
 	assert_non_null(strstr(p.why.p, p.path));
 	assert_non_null(strstr(p.why.p, "check the path"));
@@ -108,7 +110,7 @@ static void a_write_that_fails_leaves_the_old_file_and_nothing_else(void **state
 {
 	(void)state;
 	struct place p = begin();
-	char inside[256];
+	char inside[PATH_MAX];
 	assert_int_equal(mkdir(p.path, 0700), 0);
 	(void)snprintf(inside, sizeof inside, "%s/kept", p.path);
 	assert_int_equal(file_write(inside, S("x"), 0600, &p.why), 0);

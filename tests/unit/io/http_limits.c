@@ -95,7 +95,7 @@ static void a_head_that_can_be_read_in_two_ways_is_refused(void **state)
 	static const char *const requests[] = {
 		"GET / HTTP/1.1\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\n",
 		"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n", "GET  / HTTP/1.1\r\nHost: x\r\n\r\n", "GET /  HTTP/1.1\r\nHost: x\r\n\r\n",
-		"GET / x HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost : x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+		"GET / x HTTP/1.1\r\nHost: x\r\n\r\n", "G@T / HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost : x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
 		"GET / HTTP/1.1\r\n\r\n", "GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n", "GET /%ff HTTP/1.1\r\nHost: x\r\n\r\n",
 		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
 		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -112,6 +112,23 @@ static void a_head_that_can_be_read_in_two_ways_is_refused(void **state)
 	assert_int_equal(ask(&f, "", with_nul, sizeof with_nul - 1, &b), 400);
 	assert_int_equal(ask(&f, "", in_target, sizeof in_target - 1, &b), 400);
 	assert_int_equal(f.n_requests, 0);
+	buf_free(&b);
+	stop(&f);
+}
+
+static void nothing_after_a_chunked_body_is_taken_for_a_request(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct buf b = BUF(ANSWER_MAX);
+	start(&f, small());
+	int fd = dial(&f);
+	say(&f, fd, "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n" GET("/smuggled"));
+	assert_true(hear(&f, fd, &b, NULL, 0));
+	assert_int_equal(count(&b, "HTTP/1.1 200 "), 1);
+	assert_non_null(strstr(b.p, "Connection: close\r\n"));
+	assert_int_equal(f.n_requests, 1);
+	close(fd);
 	buf_free(&b);
 	stop(&f);
 }
@@ -300,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_sender_of_ten_megabytes_reads_why_they_were_refused),
 		cmocka_unit_test(a_head_may_have_exactly_its_limits),
 		cmocka_unit_test(a_head_that_can_be_read_in_two_ways_is_refused),
+		cmocka_unit_test(nothing_after_a_chunked_body_is_taken_for_a_request),
 		cmocka_unit_test(refusals_speak_with_the_handlers_words_and_close),
 		cmocka_unit_test(two_hundred_half_open_connections_keep_nobody_out_and_end),
 		cmocka_unit_test(a_head_that_drips_in_is_cut_off),

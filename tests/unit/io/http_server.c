@@ -306,9 +306,10 @@ static void ipv6_works_where_there_is_ipv6(void **state)
 	o.host = S("::1");
 	struct http_handler h = { &f, on_request, on_refuse };
 	int err = http_server_new(&o, &h, &f.server, &why);
-	if (err == EADDRNOTAVAIL || err == EAFNOSUPPORT) {
+	if (err == EADDRNOTAVAIL || err == EAFNOSUPPORT) {         /* this machine has none: then the sentence says so */
+		assert_non_null(strstr(why.p, "::1"));
 		buf_free(&why);
-		skip();
+		return;
 	}
 	assert_int_equal(err, 0);
 	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)http_server_port(f.server)), .sin6_addr = IN6ADDR_LOOPBACK_INIT };

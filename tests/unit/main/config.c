@@ -368,6 +368,32 @@ static void every_code_is_explained(void **state)
 #undef CODE
 }
 
+static void what_is_written_as_yaml_is_read_back(void **state)
+{
+	(void)state;
+	static const char json[] = "{\"a\":\"no\",\"b\":\"12:30\",\"c\":\"x: y\",\"d\":[\"\",\"-\",\"# c\",\"a,b\"],\"e: f\":{\"g\":[{\"h\":\"line\\nend\"},{\"i\":\"1\",\"j\":[]}]},"
+				   "\"k\":\"15m\",\"l\":\"caf\u00e9 \u65e5\",\"m\":{},\"n\":\"*a\",\"o\":[[\"p\"],[\"q\",\"r\"]]}";
+	struct arena mem = ARENA(1 << 20);
+	struct report r = { .a = &mem };
+	struct buf yaml = BUF(1 << 16), first = BUF(1 << 16), second = BUF(1 << 16);
+	struct str why = S("");
+	const struct jv *v = json_parse(&mem, str_c(json), &why);
+	assert_non_null(v);
+	json_write(&first, v);
+	yaml_write(&yaml, v);
+	assert_non_null(strstr(yaml.p, "a: \"no\"\nb: \"12:30\"\n"));
+	assert_non_null(strstr(yaml.p, "k: 15m\n"));
+	const struct ynode *back = yaml_read(&mem, &r, buf_str(&yaml));
+	assert_non_null(back);
+	assert_int_equal(r.errors, 0);
+	json_write(&second, &back->jv);
+	assert_string_equal(first.p, second.p);
+	buf_free(&yaml);
+	buf_free(&first);
+	buf_free(&second);
+	arena_free(&mem);
+}
+
 static void sizes_are_read_strictly(void **state)
 {
 	(void)state;
@@ -379,6 +405,11 @@ static void sizes_are_read_strictly(void **state)
 	for (size_t i = 0; i < COUNT(good); i++) {
 		assert_int_equal(bytes_read(str_c(good[i].text), &v), 0);
 		assert_int_equal(v, good[i].bytes);
+		struct buf b = BUF(64);
+		bytes_write(&b, v);
+		assert_int_equal(bytes_read(buf_str(&b), &v), 0);
+		assert_int_equal(v, good[i].bytes);
+		buf_free(&b);
 	}
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_int_equal(bytes_read(str_c(bad[i]), &v), EINVAL);
@@ -415,6 +446,7 @@ int main(void)
 		cmocka_unit_test(the_examples_are_good),
 		cmocka_unit_test(findings_come_as_json_and_as_annotations_too),
 		cmocka_unit_test(every_code_is_explained),
+		cmocka_unit_test(what_is_written_as_yaml_is_read_back),
 		cmocka_unit_test(sizes_are_read_strictly),
 		cmocka_unit_test(a_path_leads_to_its_node_even_through_dotted_keys),
 	};

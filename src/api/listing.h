@@ -1,11 +1,11 @@
-/* list.h - lists of stored documents as pages of JSON: walks over an index, merged, filtered, bounded.
+/* listing.h - lists of stored documents as pages of JSON: walks over an index, merged, filtered, bounded.
  *
  * A walk is one range of one index in one direction, fetched in small chunks. A listing merges several walks into one order by id. It
  * ends after `limit` items, after PAGE_BYTES of JSON, or after LOOK_MAX documents looked at, whichever comes first; then
  * `next` says where to go on. So one request costs a bounded amount whatever the filter finds, and a page may be short.
  */
-#ifndef API_LIST_H
-#define API_LIST_H
+#ifndef API_LISTING_H
+#define API_LISTING_H
 #include "api/exchange.h"
 #include <assert.h>
 
@@ -40,10 +40,10 @@ struct listing {
 struct walk walk_make(int idx, struct str prefix, struct str after, bool is_descending);
 
 /* Writes the items as JSON, commas between, into b. ret_next is the id to go on after (in arena a), or empty at the end. */
-enum store_rc listing_write(struct store *s, struct arena *a, struct listing *l, struct buf *b, struct str *ret_next) MUST_USE;
+enum store_rc listing_write(const struct api *api, struct arena *a, struct listing *l, struct buf *b, struct str *ret_next) MUST_USE;
 
-/* A stored document as a struct of its entity, everything in the arena. False: it does not read as one (STORE_CORRUPT). */
-bool doc_read(struct arena *a, const struct entity *e, const struct store_doc *d, void *obj);
+/* A stored document as a struct of its entity, everything in the arena. False: it does not read as one, which is logged (STORE_CORRUPT). */
+bool doc_read(const struct api *api, struct arena *a, const struct entity *e, const struct store_doc *d, void *obj);
 /* Takes back the closing brace of the object just written, so that members can follow. */
 void json_reopen(struct buf *b);
 

@@ -1,16 +1,23 @@
-/* list.c - see list.h. */
-#include "api/list.h"
+/* listing.c - see listing.h. */
+#include "api/listing.h"
 #include "base/digest.h"
 #include "model/kinds.h"
 #include <assert.h>
 #include <string.h>
 
-bool doc_read(struct arena *a, const struct entity *e, const struct store_doc *d, void *obj)
+bool doc_read(const struct api *api, struct arena *a, const struct entity *e, const struct store_doc *d, void *obj)
 {
-	struct str why;
+	struct str why = S("");
 	struct faults f = { .a = a };
 	struct jv *j = json_parse_own(a, d->body, &why);
-	return j != NULL && desc_read(a, obj, e, j, V_STORE, S(""), &f) == 0;
+	if (j != NULL && desc_read(a, obj, e, j, V_STORE, S(""), &f) == 0)
+		return true;
+	struct buf line = BUF(4096);
+	struct str what = f.head ? f.head->what : why;
+	buf_fmt(&line, "the stored %s %.*s cannot be read and is not shown: %.*s", e->name, STR_ARG(d->id), STR_ARG(what));
+	api->env.log(api->env.ctx, LOG_ERROR, line.p);
+	buf_free(&line);
+	return false;
 }
 
 void json_reopen(struct buf *b)
@@ -99,11 +106,11 @@ static struct walk *next_walk(struct store *s, const struct listing *l, enum sto
 /* --- pages --- */
 
 /* One document: read, asked about, written. False: it cannot be read. */
-static bool item_write(struct arena *scratch, const struct listing *l, const struct store_doc *d, struct buf *b, int64_t *n)
+static bool item_write(const struct api *api, struct arena *scratch, const struct listing *l, const struct store_doc *d, struct buf *b, int64_t *n)
 {
 	arena_reset(scratch);
 	void *obj = arena_need(scratch, 1, l->entity->size);
-	if (!doc_read(scratch, l->entity, d, obj))
+	if (!doc_read(api, scratch, l->entity, d, obj))
 		return false;
 	if (l->keep != NULL && !l->keep(l->ctx, obj, d))
 		return true;
@@ -119,7 +126,7 @@ static void walks_free(struct listing *l)
 		store_docs_free(&l->walks[i].docs);
 }
 
-enum store_rc listing_write(struct store *s, struct arena *a, struct listing *l, struct buf *b, struct str *ret_next)
+enum store_rc listing_write(const struct api *api, struct arena *a, struct listing *l, struct buf *b, struct str *ret_next)
 {
 	struct arena scratch = ARENA(64 << 20);                    /* a body is 256 KiB at most; its tree some forty times that */
 	enum store_rc rc = STORE_OK;
@@ -129,11 +136,11 @@ enum store_rc listing_write(struct store *s, struct arena *a, struct listing *l,
 	size_t begin = b->n;
 	struct walk *w;
 	bool is_full = false;
-	while ((w = next_walk(s, l, &rc)) != NULL && !(is_full = n >= l->limit || looked >= look_max || b->n - begin >= PAGE_BYTES)) {
+	while ((w = next_walk(api->env.store, l, &rc)) != NULL && !(is_full = n >= l->limit || looked >= look_max || b->n - begin >= PAGE_BYTES)) {
 		const struct store_doc *d = &w->docs.v[w->at++];
 		if (str_eq(d->id, after))
 			continue;
-		if (!item_write(&scratch, l, d, b, &n)) {
+		if (!item_write(api, &scratch, l, d, b, &n)) {
 			rc = STORE_CORRUPT;
 			break;
 		}
@@ -218,7 +225,7 @@ void listing_answer(struct exchange *x, struct listing *l, struct str filter, st
 	struct arena *a = &x->r->mem;
 	struct str next;
 	buf_add(&x->out, S("{\"items\":["));
-	enum store_rc rc = listing_write(x->api->env.store, a, l, &x->out, &next);
+	enum store_rc rc = listing_write(x->api, a, l, &x->out, &next);
 	if (rc != STORE_OK) {
 		answer_store_error(x, rc);
 		return;

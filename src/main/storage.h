@@ -1,0 +1,8 @@
+/* storage.h - opens the store that a configuration names, with every kind of document there is. */
+#ifndef MAIN_STORAGE_H
+#define MAIN_STORAGE_H
+#include "main/config.h"
+#include "store/store.h"
+
+enum store_rc storage_open(const struct config *c, struct store **ret, struct buf *why);    /* as store_open */
+#endif
