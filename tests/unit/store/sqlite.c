@@ -289,9 +289,9 @@ static void a_conflict_in_every_way_does_not_look_like_a_foreign_writer(void **s
 static void the_wal_stays_bounded_and_documents_move_into_the_file(void **state)
 {
 	struct rig *r = *state;
-	char id[200][16];
+	char id[200][40];
 	struct store_write w[200];
-	struct store_txn t[200];
+	struct store_txn t[200] = { 0 };
 	struct store_result res[200];
 	for (uint8_t round = 0; round < 60; round++) {
 		for (size_t i = 0; i < 200; i++) {
