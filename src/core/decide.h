@@ -52,6 +52,7 @@ struct command {
 	int64_t expect;                  /* version the client saw (If-Match); 0: any */
 	struct token token;              /* TOKEN_CREATE: all of it; TOKEN_REVOKE: the id */
 	struct str owner;                /* CLAIM: this replica */
+	int64_t clock_err_ms;            /* TIMER, CLAIM: how far `now` may be ahead; nothing is due before now less this */
 	struct settlement settlement;    /* SETTLE */
 	struct str fresh_id;             /* EVENT: a UUID nobody has, for what may be created */
 	int64_t fresh_number;            /* EVENT: a number nobody has */

@@ -138,7 +138,7 @@ void decide_timer(struct step *s)
 		inc->due_at = s->now;
 		m.acts = ACT_NEXT_LEVEL;
 	}
-	if (inc->due_at == 0 || s->now < inc->due_at || m.acts == ACT_KEEP) {
+	if (inc->due_at == 0 || s->now - s->c->clock_err_ms < inc->due_at || m.acts == ACT_KEEP) {
 		step_end(s, OUT_NOTHING, inc, S("nothing is due"));
 		return;
 	}

@@ -85,7 +85,7 @@ static void mend_late_level(struct step *s, const struct page *p, struct inciden
 void decide_claim(struct step *s)
 {
 	struct page *p = step_edit_page(s, s->c->page);
-	if (p == NULL || p->status != PAGE_OWED || s->now < p->retry_at) {
+	if (p == NULL || p->status != PAGE_OWED || s->now - s->c->clock_err_ms < p->retry_at) {
 		step_end(s, OUT_NOTHING, NULL, S("not due"));
 		return;
 	}

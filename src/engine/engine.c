@@ -110,7 +110,7 @@ struct job *engine_own_job(struct engine *e, enum command_kind kind, struct str 
 	memcpy(text, id.p, id.n);
 	if (reason.n)
 		memcpy(text + id.n, reason.p, reason.n);
-	*j = (struct job){ .command = { .kind = kind, .via = kind == CMD_TIMER ? S("timer") : S("courier"),
+	*j = (struct job){ .command = { .kind = kind, .clock_err_ms = e->now_err_ms, .via = kind == CMD_TIMER ? S("timer") : S("courier"),
 		.settlement = { .reason = { text + id.n, reason.n } } }, .deadline_ms = e->mono_ms + REPLY_WITHIN_MS };
 	*(kind == CMD_TIMER ? &j->command.incident : &j->command.page) = kept;
 	return j;
@@ -216,6 +216,8 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 {
 	e->mono_ms = e->env.mono_ms(e->env.ctx);
 	enum store_rc rc = store_now(e->env.store, &e->now_ms, &e->now_err_ms);
+	if (MUTANT(9))
+		e->now_err_ms = 0;
 	engine_saw(e, rc);
 	if (n_sent)
 		courier_settle(e, sent, n_sent);

@@ -19,7 +19,7 @@ void timekeeper_look(struct engine *e)
 	engine_saw(e, rc);
 	e->next_timer_ms = rc == STORE_OK ? e->now_ms + LOOK_AHEAD_MS : e->now_ms + rng_between(&e->rng, 200, 1000);
 	for (size_t i = 0; rc == STORE_OK && i < docs.n; i++) {     /* all of them: only inside a shard are they in order */
-		int64_t due = docs.v[i].due + (MUTANT(9) ? 0 : e->now_err_ms);   /* not early: its time plus what the clock may be off */
+		int64_t due = docs.v[i].due + e->now_err_ms;       /* not early: its time plus what the clock may be off */
 #ifdef MUT
 		if (MUTANT(11) && docs.v[i].due < e->cursor_ms)
 			continue;
