@@ -68,7 +68,7 @@ def a_cursor_goes_on_where_it_was_while_new_incidents_come_in(t):
 def bad_queries_are_refused_by_name(t):
     server = t.server()
     for query, word in (('status=gone', 'status'), ('limit=0', 'limit'), ('limit=x', 'limit'), ('limit=100000', 'limit'), ('cursor=%21', 'cursor'),
-                        ('stauts=detected', 'stauts')):
+                        ('stauts=detected', 'stauts'), ('status=detected&status=acknowledged', 'twice'), ('limit=1&cursor=x&limit=1', 'limit')):
         said = problem(server.request('GET', '/api/v1/incidents?' + query), 400)
         assert word in json.dumps(said), (query, said)
 
