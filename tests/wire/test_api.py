@@ -151,6 +151,16 @@ def an_incident_can_be_opened_by_hand(t):
 
 
 @test
+def a_title_is_one_line_that_says_something(t):
+    server = t.server()
+    for title in ('  ', '\n', '\0', '\t\x1b '):
+        said = problem(server.request('POST', '/api/v1/incidents', {'service': 'demo', 'title': title}), 422)
+        t.eq(said['errors'][0]['pointer'], '#/title', title)
+    made = server.api('POST', '/incidents', {'service': 'demo', 'title': ' disk\r\nfull\x1b[2J\0 '}, status=201).json
+    t.eq(made['title'], 'disk full [2J')
+
+
+@test
 def the_same_idempotency_key_has_one_effect(t):
     sink = t.sink()
     server = t.server(sink)
