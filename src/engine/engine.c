@@ -235,6 +235,7 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 		courier_settle(e, sent, n_sent);
 	if (rc != STORE_OK) {
 		refuse_all(e, jobs, n_jobs, rc);
+		intake_expire(e);
 		return e->mono_ms + 500;
 	}
 	atomic_store_explicit(&e->metrics.last_cycle_ms, e->now_ms, memory_order_relaxed);

@@ -63,6 +63,7 @@ struct job *engine_own_job(struct engine *e, enum command_kind kind, struct str 
 /* intake.c: everything to do -> batches -> one group commit each -> answers; what must wait goes to e->waiting. */
 void intake_waiting(struct engine *e);                       /* those whose pause is over become things to do */
 void intake(struct engine *e);
+void intake_expire(struct engine *e);                        /* those whose time is over are told so, without the store */
 /* numbers.c: at least one number is at hand afterwards, or why not. wanted: how many may be needed soon. */
 enum store_rc numbers_need(struct engine *e, size_t wanted);
 /* timekeeper.c: due incidents become things to do; what is long over is forgotten. */
