@@ -4,6 +4,7 @@
  * Each step goes on after faults of the one before with whatever could be read, so a person sees all that is wrong at once.
  */
 #include "main/loading.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ ENTITY_STRUCT(config_channel, CONFIG_CHANNEL);
 ENTITY_TABLE(config_channel, CONFIG_CHANNEL, "A way to reach people.");
 
 enum { CONFIG_ARENA_MAX = 256 << 20, SUGGEST_BELOW = 6 };
-static const int64_t minute_ms = 60 * 1000, hour_ms = 60 * 60 * 1000;
+static const int64_t minute_ms = INT64_C(60) * 1000, hour_ms = INT64_C(60) * 60 * 1000;
 
 static const struct ynode *node_at(const struct load *l, struct str path)
 {
@@ -60,6 +61,7 @@ static void add_fault(struct load *l, const struct fault *f)
 		report_add(l->r, code, at, "%.*s: %.*s", STR_ARG(f->path), STR_ARG(f->what));
 		return;
 	}
+	assert(f->at != NULL);                             /* an unknown key is always found at some node */
 	struct str key = f->at->key, parent = f->path;
 	parent.n -= parent.n > key.n ? key.n + 1 : parent.n;
 	report_add(l->r, code, ynode(f->at)->key_at, "unknown key \"%.*s\"%s%.*s%.*s", STR_ARG(key), parent.n ? " in " : "", STR_ARG(parent),
