@@ -54,17 +54,29 @@ void engine_log(struct engine *e, enum log_level level, struct str incident, con
 	buf_free(&b);
 }
 
+/* Nothing heals a store that must not be written any more. */
+static void set_health(struct engine *e, enum store_rc health)
+{
+	bool works = health == STORE_OK;
+	if (health == e->health || e->health == STORE_FENCED)
+		return;
+	e->health = health;
+	engine_log(e, works ? LOG_INFO : LOG_ERROR, S(""), "store: %s", works ? "works again" : store_rc_name(health));
+}
+
+/* One call that went well proves little: a full store still reads, and still writes what it has room for. So a fault lasts until a while has
+ * passed without one, and is said once. */
 void engine_saw(struct engine *e, enum store_rc rc)
 {
 	bool is_fault = rc == STORE_UNKNOWN || rc == STORE_DOWN || rc == STORE_FULL || rc == STORE_FENCED || rc == STORE_CORRUPT;
-	if (is_fault)
-		atomic_fetch_add_explicit(&e->metrics.store_errors, 1, memory_order_relaxed);
 	if (rc == STORE_CONFLICT)
 		atomic_fetch_add_explicit(&e->metrics.conflicts, 1, memory_order_relaxed);
-	enum store_rc health = is_fault ? rc : STORE_OK;
-	if (health != e->health && (rc == STORE_OK || is_fault)) {
-		engine_log(e, health == STORE_OK ? LOG_INFO : LOG_ERROR, S(""), "store: %s", health == STORE_OK ? "works again" : store_rc_name(rc));
-		e->health = health;
+	if (is_fault) {
+		atomic_fetch_add_explicit(&e->metrics.store_errors, 1, memory_order_relaxed);
+		e->fault_mono_ms = e->mono_ms;
+		set_health(e, rc);
+	} else if (rc == STORE_OK && e->mono_ms - e->fault_mono_ms >= CALM_MS) {
+		set_health(e, STORE_OK);
 	}
 }
 
@@ -223,6 +235,7 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 		courier_settle(e, sent, n_sent);
 	if (rc != STORE_OK) {
 		refuse_all(e, jobs, n_jobs, rc);
+		intake_expire(e);
 		return e->mono_ms + 500;
 	}
 	atomic_store_explicit(&e->metrics.last_cycle_ms, e->now_ms, memory_order_relaxed);
