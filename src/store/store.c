@@ -187,17 +187,45 @@ static void docs_empty(struct store_docs *d)
 	d->cursor = (struct str){ 0 };
 }
 
+/* What is asked for may be named by texts in the very answer that is emptied now: they are moved out of its way. */
+static enum store_rc get_moved(struct store *s, const store_kind *kind, const struct str *id, size_t n, struct store_docs *out)
+{
+	size_t bytes = n * (sizeof *id + sizeof *kind);
+	for (size_t i = 0; i < n; i++)
+		bytes += id[i].n;
+	struct str *moved = xmalloc(bytes);
+	store_kind *moved_kind = (store_kind *)(moved + n);
+	char *to = (char *)(moved_kind + n);
+	for (size_t i = 0; i < n; i++) {
+		moved[i] = (struct str){ memcpy(to, id[i].p, id[i].n), id[i].n };
+		moved_kind[i] = kind[i];
+		to += id[i].n;
+	}
+	docs_empty(out);
+	enum store_rc rc = s->ops->get(s, moved_kind, moved, n, out);
+	free(moved);
+	return rc;
+}
+
 enum store_rc store_get(struct store *s, const store_kind *kind, const struct str *id, size_t n, struct store_docs *out)
 {
+	enum store_rc rc = n > STORE_GET_MAX ? STORE_TOOBIG : STORE_OK;
+	for (size_t i = 0; i < n && rc == STORE_OK; i++)
+		rc = check_name(s, kind[i], id[i]);
+	if (rc == STORE_OK && out->n > 0)
+		return get_moved(s, kind, id, n, out);
 	docs_empty(out);
-	if (n > STORE_GET_MAX)
-		return STORE_TOOBIG;
-	for (size_t i = 0; i < n; i++) {
-		enum store_rc rc = check_name(s, kind[i], id[i]);
-		if (rc != STORE_OK)
-			return rc;
-	}
-	return s->ops->get(s, kind, id, n, out);
+	return rc == STORE_OK ? s->ops->get(s, kind, id, n, out) : rc;
+}
+
+/* A bound, moved likewise. Cut where no key can be as long, which changes nothing in the comparison. */
+static struct str move_bound(struct str bound, char to[STORE_KEY_MAX + 1])
+{
+	if (bound.n > STORE_KEY_MAX + 1)
+		bound.n = STORE_KEY_MAX + 1;
+	if (bound.n)
+		memcpy(to, bound.p, bound.n);
+	return (struct str){ to, bound.n };
 }
 
 static unsigned shards(const struct store *s)
@@ -206,6 +234,8 @@ static unsigned shards(const struct store *s)
 	s->ops->info(s, &info);
 	return info.shards;
 }
+
+static_assert((int)STORE_ID_MAX <= (int)STORE_KEY_MAX, "a cursor or a bound by id fits where a bound by key does");
 
 enum store_rc store_due(struct store *s, store_kind kind, unsigned shard_lo, unsigned shard_hi, int64_t due_le, size_t limit,
     struct store_docs *out)
@@ -219,6 +249,9 @@ enum store_rc store_due(struct store *s, store_kind kind, unsigned shard_lo, uns
 enum store_rc store_list(struct store *s, store_kind kind, int idx, struct str lo, struct str hi, bool is_descending, size_t limit,
     struct store_docs *out)
 {
+	char from[STORE_KEY_MAX + 1], to[STORE_KEY_MAX + 1];
+	lo = move_bound(lo, from);
+	hi = move_bound(hi, to);
 	docs_empty(out);
 	if (kind >= s->n_kinds || idx < STORE_BY_ID || idx >= STORE_IDX || limit == 0)
 		return STORE_INVAL;
@@ -227,13 +260,12 @@ enum store_rc store_list(struct store *s, store_kind kind, int idx, struct str l
 
 enum store_rc store_scan(struct store *s, store_kind kind, unsigned shard, struct str cursor, size_t limit, struct store_docs *out)
 {
-	char from[STORE_ID_MAX + 1];                               /* the cursor may live in out, which is emptied now */
-	if (kind >= s->n_kinds || shard >= shards(s) || limit == 0 || cursor.n > sizeof from)
-		return STORE_INVAL;
-	if (cursor.n)
-		memcpy(from, cursor.p, cursor.n);
+	char from[STORE_KEY_MAX + 1];
+	cursor = move_bound(cursor, from);
 	docs_empty(out);
-	return s->ops->scan(s, kind, shard, (struct str){ from, cursor.n }, limit, out);
+	if (kind >= s->n_kinds || shard >= shards(s) || limit == 0)
+		return STORE_INVAL;
+	return s->ops->scan(s, kind, shard, cursor, limit, out);
 }
 
 enum store_rc store_purge(struct store *s, store_kind kind, int64_t expired_before, size_t limit, size_t *ret_done)

@@ -685,6 +685,8 @@ static void lists_go_by_key_and_by_id_both_ways(void **state)
 	ids_are(&d, "i/3 i/2");
 	OK(store_list(r->s, DOC, STORE_BY_ID, d.v[1].id, S(""), false, 10, &d));
 	ids_are(&d, "i/2 i/3 j/1");
+	OK(store_get(r->s, &d.v[1].kind, &d.v[1].id, 1, &d));      /* an answer may be asked about in its own words */
+	ids_are(&d, "i/3");
 	OK(store_list(r->s, DOC, 2, S(""), S(""), false, 10, &d));
 	ids_are(&d, "j/1 i/3 i/2 i/1");                            /* no key, not listed; equal keys as they were created */
 	OK(store_list(r->s, DOC, 2, S(""), S(""), true, 10, &d));

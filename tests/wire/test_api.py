@@ -68,7 +68,7 @@ def a_cursor_goes_on_where_it_was_while_new_incidents_come_in(t):
 def bad_queries_are_refused_by_name(t):
     server = t.server()
     for query, word in (('status=gone', 'status'), ('limit=0', 'limit'), ('limit=x', 'limit'), ('limit=100000', 'limit'), ('cursor=%21', 'cursor'),
-                        ('stauts=detected', 'stauts')):
+                        ('stauts=detected', 'stauts'), ('status=detected&status=acknowledged', 'twice'), ('limit=1&cursor=x&limit=1', 'limit')):
         said = problem(server.request('GET', '/api/v1/incidents?' + query), 400)
         assert word in json.dumps(said), (query, said)
 
@@ -151,6 +151,16 @@ def an_incident_can_be_opened_by_hand(t):
 
 
 @test
+def a_title_is_one_line_that_says_something(t):
+    server = t.server()
+    for title in ('  ', '\n', '\0', '\t\x1b '):
+        said = problem(server.request('POST', '/api/v1/incidents', {'service': 'demo', 'title': title}), 422)
+        t.eq(said['errors'][0]['pointer'], '#/title', title)
+    made = server.api('POST', '/incidents', {'service': 'demo', 'title': ' disk\r\nfull\x1b[2J\0 '}, status=201).json
+    t.eq(made['title'], 'disk full [2J')
+
+
+@test
 def the_same_idempotency_key_has_one_effect(t):
     sink = t.sink()
     server = t.server(sink)
@@ -203,6 +213,18 @@ def tokens_open_what_their_scopes_say_and_nothing_after_they_are_revoked(t):
         if path.is_file():
             assert made['token'].encode() not in path.read_bytes() and admin.encode() not in path.read_bytes(), 'a token in ' + str(path)
     assert admin not in server.err.text(), 'a token in the log'
+
+
+@test
+def the_first_token_is_made_where_the_store_is_while_no_server_has_it(t):
+    server = t.server(start=False, auth={'required': True})
+    code, out, err = server.cli('token', 'create', 'first', '--scope', 'admin', '--config', server.file)
+    t.eq(code, 0, out + err)
+    server.token = out.strip()
+    server.start()
+    t.eq([token['name'] for token in server.api('GET', '/tokens').json['items']], ['first'])
+    code, out, err = server.cli('token', 'create', 'second', '--config', server.file)
+    assert code != 0 and not out, (code, out, err)
 
 
 @test

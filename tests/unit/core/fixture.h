@@ -32,7 +32,17 @@ static __attribute__((unused)) const void *town_get(void *ctx, enum kind kind, s
 	return NULL;
 }
 
-static __attribute__((unused)) struct doc *town_doc(struct town *t, enum kind kind, struct str id)
+/* A story about something that is not there ends here. */
+static __attribute__((unused)) const void *there(const void *p)
+{
+	if (p == NULL) {
+		fail_msg("%s", "it is not there");
+		abort();
+	}
+	return p;
+}
+
+static __attribute__((unused)) struct doc *town_find(struct town *t, enum kind kind, struct str id)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (t->docs[i].kind == kind && str_eq(t->docs[i].id, id))
@@ -40,11 +50,16 @@ static __attribute__((unused)) struct doc *town_doc(struct town *t, enum kind ki
 	return NULL;
 }
 
+static __attribute__((unused)) const struct doc *town_doc(struct town *t, enum kind kind, struct str id)
+{
+	return there(town_find(t, kind, id));
+}
+
 static __attribute__((unused)) void town_apply(struct town *t)
 {
 	for (size_t i = 0; i < t->out.n; i++) {
 		const struct effect *e = &t->out.v[i];
-		struct doc *d = town_doc(t, e->kind, e->id);
+		struct doc *d = town_find(t, e->kind, e->id);
 		if (d == NULL) {
 			assert_true(t->n < COUNT(t->docs));
 			d = &t->docs[t->n++];
@@ -93,7 +108,7 @@ static __attribute__((unused)) enum outcome town_timer(struct town *t, struct st
 
 static __attribute__((unused)) const struct incident *town_incident(struct town *t, struct str id)
 {
-	return town_get(t, KIND_incident, id);
+	return there(town_get(t, KIND_incident, id));
 }
 
 /* The n-th page ever owed, in order. */
@@ -101,8 +116,8 @@ static __attribute__((unused)) const struct page *town_page(struct town *t, size
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (t->docs[i].kind == KIND_page && n-- == 0)
-			return t->docs[i].obj;
-	return NULL;
+			return there(t->docs[i].obj);
+	return there(NULL);
 }
 
 static __attribute__((unused)) size_t town_count(const struct town *t, enum kind kind)
