@@ -367,6 +367,8 @@ struct member *batch_add(struct batch *b, struct command *c, void *tag)
 	if (m->rc == STORE_OK) {
 		keep_effects(b, m);
 		m->incident = m->end.incident.n ? view_get(b, KIND_incident, m->end.incident) : NULL;
+		if (m->unit < 0)                          /* what it shows may be another command's doing: then it stands or falls with that */
+			m->unit = touched_unit(b);
 	}
 	forget_touched(b);
 	return m;
