@@ -88,6 +88,7 @@ struct ending {
 	bool used_fresh_number;
 	bool has_resolved;               /* an incident ended */
 	uint32_t pages_owed, levels_entered;
+	uint32_t pages_ended[4];         /* by page_status */
 };
 struct effects {
 	struct arena *a;                 /* everything below lives here */

@@ -138,11 +138,16 @@ static void count_event(struct metrics *m, enum outcome outcome)
 	}
 }
 
-static void count_settled(struct metrics *m, const struct settlement *s)
+/* A page counts as what became of it in the end, whoever ended it; what goes back to be tried again counts each time. */
+static void count_pages(struct metrics *m, const struct member *x)
 {
-	atomic_uint_fast64_t *of[] = { [VERDICT_DELIVERED] = &m->pages_delivered, [VERDICT_RETRY] = &m->pages_retried,
-		[VERDICT_REFUSED] = &m->pages_failed, [VERDICT_UNSENT] = &m->pages_cancelled };
-	atomic_fetch_add_explicit(of[s->verdict], 1, memory_order_relaxed);
+	const struct command *c = x->command;
+	const uint32_t *ended = x->end.pages_ended;
+	bool is_retried = c->kind == CMD_SETTLE && x->end.outcome == OUT_DONE && c->settlement.verdict == VERDICT_RETRY;
+	atomic_fetch_add_explicit(&m->pages_delivered, ended[PAGE_DELIVERED], memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->pages_failed, ended[PAGE_FAILED], memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->pages_cancelled, ended[PAGE_CANCELLED], memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->pages_retried, is_retried && ended[PAGE_FAILED] == 0, memory_order_relaxed);
 }
 
 void engine_count(struct engine *e, const struct member *x)
@@ -156,8 +161,7 @@ void engine_count(struct engine *e, const struct member *x)
 	atomic_fetch_add_explicit(&m->incidents_resolved, x->end.has_resolved, memory_order_relaxed);
 	if (c->kind == CMD_EVENT)
 		count_event(m, x->end.outcome);
-	if (c->kind == CMD_SETTLE && x->end.outcome == OUT_DONE)
-		count_settled(m, &c->settlement);
+	count_pages(m, x);
 }
 
 /* A policy in force is stored under its snapshot id before any incident names it. */

@@ -77,6 +77,9 @@ static void finish(struct engine *e, struct member *x)
 		struct answer a = { x->end.outcome, x->rc == STORE_CONFLICT ? STORE_BUSY : x->rc, x->end.reason, x->end.dedup_key, x->incident };
 		if (x->rc == STORE_OK)
 			engine_count(e, x);
+		else if (j->owner == NULL && j->command.kind == CMD_SETTLE)
+			engine_log(e, LOG_ERROR, S(""), "how the attempt to send page %.*s ended could not be stored (%s): it may go out again",
+			    STR_ARG(j->command.page), store_rc_name(x->rc));
 		if (j->owner == NULL)
 			finish_own(e, x);
 		answer(e, j, &a);
