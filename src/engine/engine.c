@@ -242,6 +242,7 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 	e->is_busy = n_jobs >= BUSY_JOBS;
 	arena_reset(&e->step_mem);
 	e->n_found = 0;
+	e->numbers.step_rc = STORE_OK;
 	intake_waiting(e);
 	for (size_t i = 0; i < n_jobs; i++)
 		engine_todo(e, jobs[i]);

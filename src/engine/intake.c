@@ -86,7 +86,7 @@ static void finish(struct engine *e, struct member *x)
 	}
 }
 
-/* What may be created needs an id and a number before the decision. */
+/* What may be created needs an id and a number before the decision. Why there is no number counts only for who needs one. */
 static enum store_rc prepare(struct engine *e, struct job *j, size_t wanted)
 {
 	struct command *c = &j->command;
@@ -99,7 +99,7 @@ static enum store_rc prepare(struct engine *e, struct job *j, size_t wanted)
 	engine_fresh_id(e, id);                               /* a new one each time: of an earlier try nothing was applied */
 	c->fresh_id = arena_str(&e->batch.mem, (struct str){ id, 36 });
 	enum store_rc rc = numbers_need(e, wanted);
-	c->fresh_number = e->numbers.next;
+	c->fresh_number = rc == STORE_OK ? e->numbers.next : 0;
 	return rc;
 }
 
@@ -125,14 +125,11 @@ static size_t one_batch(struct engine *e, struct job **jobs, size_t n)
 	for (; i < n; i++) {
 		struct job *j = jobs[i];
 		enum store_rc rc = prepare(e, j, n - i);
-		if (rc != STORE_OK) {
-			struct member x = { .tag = j, .command = &j->command, .rc = rc, .end = { .reason = S(""), .dedup_key = S("") } };
-			finish(e, &x);
-			continue;
-		}
 		struct member *x = batch_add(b, &j->command, j);
 		if (x == NULL)
 			break;
+		if (x->rc == STORE_OK && x->end.lacks_number)
+			x->rc = rc;
 		e->numbers.next += x->end.used_fresh_number && x->rc == STORE_OK;
 	}
 	batch_commit(b, &e->rng, &e->metrics);
