@@ -135,7 +135,7 @@ void decide_timer(struct step *s)
 	}
 	struct move m = incident_move(inc->status, EV_DUE);
 	if (MUTANT(10) && inc->status == ACKNOWLEDGED && inc->due_at == 0) {
-		inc->due_at = s->now;
+		inc->due_at = s->now - s->c->clock_err_ms;
 		m.acts = ACT_NEXT_LEVEL;
 	}
 	if (inc->due_at == 0 || s->now - s->c->clock_err_ms < inc->due_at || m.acts == ACT_KEEP) {

@@ -54,25 +54,30 @@ void engine_log(struct engine *e, enum log_level level, struct str incident, con
 	buf_free(&b);
 }
 
+/* Nothing heals a store that must not be written any more. */
+static void set_health(struct engine *e, enum store_rc health)
+{
+	bool works = health == STORE_OK;
+	if (health == e->health || e->health == STORE_FENCED)
+		return;
+	e->health = health;
+	engine_log(e, works ? LOG_INFO : LOG_ERROR, S(""), "store: %s", works ? "works again" : store_rc_name(health));
+}
+
+/* One call that went well proves little: a full store still reads, and still writes what it has room for. So a fault lasts until a while has
+ * passed without one, and is said once. */
 void engine_saw(struct engine *e, enum store_rc rc)
 {
 	bool is_fault = rc == STORE_UNKNOWN || rc == STORE_DOWN || rc == STORE_FULL || rc == STORE_FENCED || rc == STORE_CORRUPT;
-	if (is_fault)
-		atomic_fetch_add_explicit(&e->metrics.store_errors, 1, memory_order_relaxed);
 	if (rc == STORE_CONFLICT)
 		atomic_fetch_add_explicit(&e->metrics.conflicts, 1, memory_order_relaxed);
-	if (is_fault && e->worst != STORE_FENCED)
-		e->worst = rc;
-}
-
-/* One fault in a step is not made good by what worked after it: whoever asks between two steps must hear of it. */
-static void note_health(struct engine *e)
-{
-	bool is_well = e->worst == STORE_OK;
-	if (e->worst != e->health)
-		engine_log(e, is_well ? LOG_INFO : LOG_ERROR, S(""), "store: %s", is_well ? "works again" : store_rc_name(e->worst));
-	e->health = e->worst;
-	e->worst = STORE_OK;
+	if (is_fault) {
+		atomic_fetch_add_explicit(&e->metrics.store_errors, 1, memory_order_relaxed);
+		e->fault_mono_ms = e->mono_ms;
+		set_health(e, rc);
+	} else if (rc == STORE_OK && e->mono_ms - e->fault_mono_ms >= CALM_MS) {
+		set_health(e, STORE_OK);
+	}
 }
 
 /* Time-ordered even within a millisecond: the 12 bits behind the time count up, so new documents land side by side in the store. */
@@ -235,7 +240,6 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 	if (rc != STORE_OK) {
 		refuse_all(e, jobs, n_jobs, rc);
 		intake_expire(e);
-		note_health(e);
 		return e->mono_ms + 500;
 	}
 	atomic_store_explicit(&e->metrics.last_cycle_ms, e->now_ms, memory_order_relaxed);
@@ -251,7 +255,6 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 	intake(e);
 	courier_send(e);
 	janitor_step(e);
-	note_health(e);
 	return next_wake(e);
 }
 

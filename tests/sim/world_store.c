@@ -26,6 +26,7 @@ struct document {
 	int now;                                 /* which of the two states counts */
 	int place;                               /* in the due list of its kind, or NO_PLACE */
 	void *note;
+	int64_t read_at[REPLICAS_MAX];
 };
 /* When a transaction was decided: known from the first time its token was seen. */
 struct origin { struct origin *next; struct store_token token; int64_t from, to; const struct config *config; int replica; unsigned life; };
@@ -173,7 +174,8 @@ static void write_body(struct document *d, struct str body)
 static struct change change_before(struct document *d)
 {
 	return (struct change){ .kind = d->kind, .id = d->id, .old_ver = d->is_there ? d->ver : 0, .old_due = d->due,
-		.was = d->is_there ? &d->state[d->now].facts : NULL, .due = STORE_NO_DUE, .expire = STORE_NO_DUE, .note = &d->note };
+		.was = d->is_there ? &d->state[d->now].facts : NULL, .due = STORE_NO_DUE, .expire = STORE_NO_DUE, .note = &d->note,
+		.read_at = d->read_at };
 }
 
 static struct change write_one(struct memory *m, const struct store_write *w, const struct store_token *token)
@@ -467,8 +469,12 @@ static enum store_rc store_get_(struct store *st, const store_kind *kind, const 
 	if (rc != STORE_OK)
 		return rc;
 	docs_open(out, n);
-	for (size_t i = 0; i < n; i++)
-		copy_doc(out, find_there(h->s->memory, kind[i], id[i]), kind[i], id[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct document *d = find_there(h->s->memory, kind[i], id[i]);
+		if (d)
+			d->read_at[h->replica] = h->s->now;
+		copy_doc(out, d, kind[i], id[i]);
+	}
 	return back(h);
 }
 

@@ -68,7 +68,7 @@ def a_cursor_goes_on_where_it_was_while_new_incidents_come_in(t):
 def bad_queries_are_refused_by_name(t):
     server = t.server()
     for query, word in (('status=gone', 'status'), ('limit=0', 'limit'), ('limit=x', 'limit'), ('limit=100000', 'limit'), ('cursor=%21', 'cursor'),
-                        ('stauts=detected', 'stauts')):
+                        ('stauts=detected', 'stauts'), ('status=detected&status=acknowledged', 'twice'), ('limit=1&cursor=x&limit=1', 'limit')):
         said = problem(server.request('GET', '/api/v1/incidents?' + query), 400)
         assert word in json.dumps(said), (query, said)
 
@@ -148,6 +148,16 @@ def an_incident_can_be_opened_by_hand(t):
     said = problem(server.request('POST', '/api/v1/incidents', {'servcie': 'demo', 'severity': 9}), 422)
     assert all(word in json.dumps(said) for word in ('servcie', 'severity', 'service')), said
     t.eq(len(server.incidents()), 1)
+
+
+@test
+def a_title_is_one_line_that_says_something(t):
+    server = t.server()
+    for title in ('  ', '\n', '\0', '\t\x1b '):
+        said = problem(server.request('POST', '/api/v1/incidents', {'service': 'demo', 'title': title}), 422)
+        t.eq(said['errors'][0]['pointer'], '#/title', title)
+    made = server.api('POST', '/incidents', {'service': 'demo', 'title': ' disk\r\nfull\x1b[2J\0 '}, status=201).json
+    t.eq(made['title'], 'disk full [2J')
 
 
 @test

@@ -239,10 +239,10 @@ static void a_line_that_is_missing_or_doubled_is_refused(void **state)
 /* A group of n documents, id PREFIX0.. */
 static void commit_group(struct rig *r, char prefix, size_t n)
 {
-	struct store_txn t[64];
+	struct store_txn t[64] = { 0 };
 	struct store_write w[64];
 	struct store_result res[64];
-	char id[64][8], body[600];
+	char id[64][32], body[600];
 	memset(body, prefix, sizeof body);
 	for (size_t i = 0; i < n; i++) {
 		(void)snprintf(id[i], sizeof id[i], "%c%zu", prefix, i);
@@ -439,8 +439,10 @@ static void a_full_disk_is_definite_and_leaves_room_for_what_must_be_recorded(vo
 	while ((rc = commit(r, put(id, 0, big))) == STORE_OK);
 	uint64_t ver = 1;
 	enum store_rc update = STORE_OK;
-	while (update == STORE_OK)
-		update = commit(r, put("incident", ver, big)), ver += update == STORE_OK;
+	while (update == STORE_OK) {
+		update = commit(r, put("incident", ver, big));
+		ver += update == STORE_OK;
+	}
 	setrlimit(RLIMIT_FSIZE, &was);
 	assert_int_equal(rc, STORE_FULL);
 	assert_int_equal(update, STORE_FULL);
