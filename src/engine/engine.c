@@ -172,6 +172,7 @@ void engine_count(struct engine *e, const struct member *x)
 /* A policy in force is stored under its snapshot id before any incident names it. */
 static enum store_rc keep_policy(struct engine *e, const struct policy *p, struct str ref)
 {
+	enum { TRIES = 4 };
 	struct store_docs docs = { 0 };
 	store_kind kind = KIND_policy;
 	enum store_rc rc = store_get(e->env.store, &kind, &ref, 1, &docs);
@@ -186,7 +187,7 @@ static enum store_rc keep_policy(struct engine *e, const struct policy *p, struc
 	struct store_txn t = { .w = &w, .n = 1 };
 	struct store_result r = { .rc = STORE_TOOBIG };
 	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
-	if (json.err == 0)
+	for (int i = 0; json.err == 0 && (i == 0 || r.rc == STORE_UNKNOWN) && i < TRIES; i++)
 		store_commit(e->env.store, &t, &r, 1);
 	buf_free(&json);
 	return r.rc == STORE_CONFLICT ? STORE_OK : r.rc;     /* another replica was first: the content is the same by its name */

@@ -74,7 +74,8 @@ static void finish(struct engine *e, struct member *x)
 	} else if (is_passing(x->rc, j) && e->mono_ms < j->deadline_ms) {
 		wait_for(e, j, pause_of(e, j, x->rc));
 	} else {
-		struct answer a = { x->end.outcome, x->rc == STORE_CONFLICT ? STORE_BUSY : x->rc, x->end.reason, x->end.dedup_key, x->incident };
+		struct answer a = { x->end.outcome, x->rc == STORE_CONFLICT ? STORE_BUSY : x->rc, x->end.reason, x->end.dedup_key,
+			x->rc == STORE_OK ? x->incident : NULL };
 		if (x->rc == STORE_OK)
 			engine_count(e, x);
 		else if (j->owner == NULL && j->command.kind == CMD_SETTLE)

@@ -183,6 +183,40 @@ static void a_channel_without_room_leaves_its_pages_due_and_the_others_go_on(voi
 	assert_int_equal(st->n_sends, 5);                         /* room came back */
 }
 
+static void every_channel_is_asked_for_its_room_however_many_there_are(void **state)
+{
+	enum { MANY = 40 };
+	struct stage *st = *state;
+	struct arena *a = &st->a;
+	struct world *w = NEW(a, struct world);
+	struct outlet *outlets = NEWN(a, struct outlet, MANY);
+	world_open(a, w, MINUTE);
+	w->channels.v = NEWN(a, struct channel_def, MANY);
+	w->policies.v = NEWN(a, struct policy, MANY);
+	w->services.v = NEWN(a, struct service, MANY);
+	w->channels.n = w->policies.n = w->services.n = MANY;
+	for (int i = 0; i < MANY; i++) {
+		struct str id = arena_fmt(a, "c-%d", i);
+		const char *target = arena_fmt(a, "channel:c-%d", i).p;
+		w->channels.v[i] = (struct channel_def){ .id = id, .type = S("fake") };
+		w->policies.v[i] = policy_of(a, id.p, &target, 1, MINUTE);
+		w->services.v[i] = (struct service){ .id = id, .policy = id };
+		outlets[i] = (struct outlet){ id, &fake, NULL };
+	}
+	world_make_index(a, w);
+	world_make_refs(a, w);
+	struct setup setup = { w, outlets, MANY, S(""), S("north") };
+	assert_int_equal(engine_configure(st->r->e, &setup), STORE_OK);
+	st->room[CHANNELS - 1] = 0;                               /* of all of these */
+	for (int i = 0; i < MANY; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, w->services.v[i].id.p, "");
+	run(st->r, 10 * SECOND);
+	assert_int_equal(st->n_sends, 0);
+	st->room[CHANNELS - 1] = LOTS;
+	run(st->r, SECOND);
+	assert_int_equal(st->n_sends, MANY);
+}
+
 static void crowd(struct stage *st, size_t n)
 {
 	st->room[1] = 1;
@@ -428,6 +462,7 @@ int main(void)
 		BOTH(what_is_acknowledged_between_claim_and_send_is_not_sent),
 		ALONE(a_claim_that_took_too_long_is_not_used),
 		ALONE(a_channel_without_room_leaves_its_pages_due_and_the_others_go_on),
+		ALONE(every_channel_is_asked_for_its_room_however_many_there_are),
 		ALONE(a_crowded_channel_hides_nobody_however_many_wait),
 		ALONE(nor_while_commands_pour_in),
 		ALONE(a_storm_goes_out_without_a_pause),

@@ -101,6 +101,27 @@ static void a_configuration_whose_policies_cannot_be_stored_is_not_in_force(void
 	assert_int_equal(incident(st, id)->due_at, st->mono_ms + T0 + 5 * MINUTE);
 }
 
+static enum store_fault lose_once(struct stage *st, const struct store_txn *t)
+{
+	(void)t;
+	st->on_commit = NULL;
+	return STORE_FAULT_LOST_REPLY;
+}
+
+static void a_configuration_is_in_force_when_a_reply_about_its_policies_was_lost(void **state)
+{
+	struct stage *st = *state;
+	struct world *now = NEW(&st->a, struct world);
+	world_open(&st->a, now, MINUTE);
+	struct setup *setup = NEW(&st->a, struct setup);
+	*setup = st->r->setup;
+	setup->world = now;
+	st->on_commit = lose_once;
+	assert_int_equal(engine_configure(st->r->e, setup), STORE_OK);
+	struct str id = opened(st->r, "web", "disk");
+	assert_int_equal(incident(st, id)->due_at, st->mono_ms + T0 + MINUTE);
+}
+
 static void pages_on_their_way_survive_a_new_configuration(void **state)
 {
 	struct stage *st = *state;
@@ -183,6 +204,7 @@ int main(void)
 		ALONE(an_engine_that_ends_with_things_in_hand_leaks_nothing),
 		BOTH(a_running_incident_keeps_the_policy_it_was_opened_with),
 		ALONE(a_configuration_whose_policies_cannot_be_stored_is_not_in_force),
+		ALONE(a_configuration_is_in_force_when_a_reply_about_its_policies_was_lost),
 		ALONE(pages_on_their_way_survive_a_new_configuration),
 		ALONE(the_figures_say_what_happened),
 		ALONE(a_refused_attempt_is_not_counted_as_done),

@@ -170,6 +170,7 @@ static void a_level_that_could_not_be_stored_begins_when_it_can_and_the_store_is
 	st->on_commit = NULL;
 	run(st->r, SECOND);
 	assert_int_equal(st->n_sends, 400);
+	run(st->r, 10 * SECOND);
 	assert_int_equal(engine_health(st->r->e), STORE_OK);
 }
 
