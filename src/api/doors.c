@@ -195,6 +195,7 @@ static void door_done(struct exchange *x)
 static void post_events(struct exchange *x, const struct door_lock *lock, const struct event *events, size_t n, struct str key)
 {
 	struct arena *a = &x->r->mem;
+	assert(lock != NULL);                                      /* without one the request was answered before */
 	struct str actor = arena_str(a, lock->actor), service = arena_str(a, lock->service);
 	struct str fingerprint = key.n ? exchange_fingerprint(x, S("")) : S("");
 	struct call *calls = exchange_calls(x, n);

@@ -25,7 +25,7 @@ ENTITY_STRUCT(config_channel, CONFIG_CHANNEL);
 ENTITY_TABLE(config_channel, CONFIG_CHANNEL, "A way to reach people.");
 
 enum { CONFIG_ARENA_MAX = 256 << 20, SUGGEST_BELOW = 6 };
-static const int64_t minute_ms = INT64_C(60) * 1000, hour_ms = INT64_C(60) * 60 * 1000;
+static const int64_t minute_ms = 60 * 1000, hour_ms = 60 * 60 * 1000;
 
 static const struct ynode *node_at(const struct load *l, struct str path)
 {
@@ -61,7 +61,7 @@ static void add_fault(struct load *l, const struct fault *f)
 		report_add(l->r, code, at, "%.*s: %.*s", STR_ARG(f->path), STR_ARG(f->what));
 		return;
 	}
-	assert(f->at != NULL);                             /* an unknown key is always found at some node */
+	assert(f->at != NULL);                             /* only a key that is there can be unknown */
 	struct str key = f->at->key, parent = f->path;
 	parent.n -= parent.n > key.n ? key.n + 1 : parent.n;
 	report_add(l->r, code, ynode(f->at)->key_at, "unknown key \"%.*s\"%s%.*s%.*s", STR_ARG(key), parent.n ? " in " : "", STR_ARG(parent),

@@ -8,7 +8,7 @@
  * fenced for good; main ends the process, and recovery at the next start finds the truth.
  *
  * Disk full is told apart: below min_free_bytes what only creates is refused while there is still room to record acknowledgements and
- * the results of pages; when SQLite itself says full, a reserve of 4 MiB (FILE.reserve) is given up for those.
+ * the results of pages; when SQLite itself says full, a reserve of 4 MiB (FILE.reserve) is spent on those.
  */
 #include "store/sqlite_inside.h"
 #include <assert.h>
@@ -275,7 +275,7 @@ static int commit_members(struct sqlite *q, const struct store_txn *txns, struct
 	return rc;
 }
 
-/* Answers "full" to what only creates. False: that was all. */
+/* Answers "full" to what only creates. False: nothing else is left. */
 static bool refuse_creations(struct sqlite *q, const struct store_txn *txns, struct store_result *results, size_t n)
 {
 	bool has_rest = false;
@@ -286,22 +286,37 @@ static bool refuse_creations(struct sqlite *q, const struct store_txn *txns, str
 	return has_rest;
 }
 
+/* "Full" says "not applied", which is not true of the retry of a commit that was applied before the disk filled up. */
+static void spare_applied(struct sqlite *q, const struct store_txn *txns, struct store_result *results, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct store_write *face = results[i].rc == STORE_FULL ? txn_face(&txns[i]) : NULL;
+		struct seen seen = { 0 };
+		if (face && see(q, face, &txns[i].token, &seen) == SQLITE_OK && seen.is_own)
+			results[i].rc = STORE_OK;
+	}
+}
+
 void sqlite_keep_reserve(struct sqlite *q)
 {
-	if (q->has_reserve || space_free(&q->space) < q->space.min_free + 2 * (int64_t)RESERVE)
+	if (q->has_reserve || space_free(&q->space) - 2 * (int64_t)RESERVE < q->space.min_free)
 		return;
 	int fd = open(q->reserve, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	q->has_reserve = fd >= 0 && disk_reserve(fd, 0, RESERVE) == 0;
 	if (fd >= 0)
 		close(fd);
-	if (!q->has_reserve)
+	if (q->has_reserve)
+		q->is_reserve_spent = false;
+	else
 		(void)unlink(q->reserve);                          /* half a reserve only takes space */
 }
 
-static void give_up_reserve(struct sqlite *q)
+/* From now until it is back, nothing is created in the room that it leaves. */
+static void spend_reserve(struct sqlite *q)
 {
 	(void)unlink(q->reserve);                                  /* if it is not there, there is nothing to give */
 	q->has_reserve = false;
+	q->is_reserve_spent = true;
 }
 
 static void answer_all(struct sqlite *q, struct store_result *results, size_t n, int code)
@@ -316,16 +331,17 @@ static void answer_all(struct sqlite *q, struct store_result *results, size_t n,
 static void commit_group(struct sqlite *q, const struct store_txn *txns, struct store_result *results, size_t n)
 {
 	int64_t at = hostclock_now(&q->clock);
-	bool is_low = space_is_low(&q->space);
-	for (size_t i = 0; i < n; i++)
-		results[i] = (struct store_result){ .rc = is_low && txn_only_creates(&q->head, &txns[i]) ? STORE_FULL : STORE_OK };
+	memset(results, 0, n * sizeof *results);
+	if (q->is_reserve_spent || space_is_low(&q->space))
+		(void)refuse_creations(q, txns, results, n);
 	int rc = commit_members(q, txns, results, n, at);
 	if ((rc & 0xff) == SQLITE_FULL && refuse_creations(q, txns, results, n)) {
-		give_up_reserve(q);
+		spend_reserve(q);
 		rc = commit_members(q, txns, results, n, at);
 	}
 	if (rc != SQLITE_OK)
 		answer_all(q, results, n, rc);
+	spare_applied(q, txns, results, n);
 	for (size_t i = 0; i < n; i++)
 		results[i].at = at;
 	checkpoint(q);

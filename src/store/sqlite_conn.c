@@ -56,7 +56,7 @@ static const struct { int who; const char *set, *get; const char *want; } pragma
 	{ 3, "PRAGMA foreign_keys=ON",         "PRAGMA foreign_keys",         "1" },
 	{ 3, "PRAGMA mmap_size=0",             "PRAGMA mmap_size",            "0" },
 	{ 3, "PRAGMA temp_store=MEMORY",       "PRAGMA temp_store",           "2" },
-	{ 1, "PRAGMA cache_size=-8000",        "PRAGMA cache_size",           "-8000" },
+	{ 1, "PRAGMA cache_size=-12000",       "PRAGMA cache_size",           "-12000" },
 	{ 2, "PRAGMA cache_size=-2000",        "PRAGMA cache_size",           "-2000" },
 	{ 2, "PRAGMA query_only=ON",           "PRAGMA query_only",           "1" },
 };

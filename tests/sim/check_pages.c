@@ -110,7 +110,8 @@ static void check_double(struct checks *c, const struct change *ch, const struct
 		const struct attempt *a = &n->a[k];
 		const struct replica *r = &c->s->replica[a->replica];
 		bool is_known = a->deliveries > 0 && a->has_result && a->status / 100 == 2;
-		if (is_known && r->life == a->life && r->trouble_at < a->claimed_at)
+		bool is_stuck = r->is_stepping && c->s->now - r->step_began_ms >= SECOND / 5;
+		if (is_known && r->life == a->life && r->trouble_at < a->claimed_at && !is_stuck)
 			broken(c->s, I11, "page %.*s is tried again, attempt %lld was delivered and its replica heard so", STR_ARG(ch->id), (long long)k);
 	}
 }

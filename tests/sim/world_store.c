@@ -287,10 +287,16 @@ static bool is_dead(const struct handle *h)
 	return r->life != h->life || r->is_dead;
 }
 
-static void take(struct sim *s, int64_t ms)
+/* Lets the world run on. Another replica may stall in it, and then this call takes as long. */
+static void take(struct handle *h, int64_t ms)
 {
+	enum { LONG = 200 };
+	struct sim *s = h->s;
+	int64_t began = s->now;
 	if (ms > 0)
 		sim_until(s, s->now + ms);
+	if (s->now - began >= LONG)
+		replica_of(h)->trouble_at = s->now;
 }
 
 static bool is_unreachable(const struct handle *h)
@@ -308,15 +314,11 @@ static enum store_rc go(struct handle *h)
 	if (is_dead(h))
 		return STORE_DOWN;
 	if (fault(s, F_MEET))
-		take(s, fault_draw(s, F_MEET, 0, 40));
-	if (fault(s, F_SLOW)) {
-		r->trouble_at = s->now;
-		take(s, fault_draw(s, F_SLOW, 200, 6000));
-	}
-	if (fault(s, F_STALL)) {
-		r->trouble_at = s->now;
-		take(s, 60 * SECOND);
-	}
+		take(h, fault_draw(s, F_MEET, 0, 40));
+	if (fault(s, F_SLOW))
+		take(h, fault_draw(s, F_SLOW, 200, 6000));
+	if (fault(s, F_STALL))
+		take(h, 60 * SECOND);
 	if (fault(s, F_BUSY))
 		rc = STORE_BUSY;
 	if (fault(s, F_DOWN) || is_unreachable(h))
@@ -341,9 +343,9 @@ static enum store_rc back(struct handle *h)
 	struct sim *s = h->s;
 	struct replica *r = replica_of(h);
 	if (fault(s, F_MEET))
-		take(s, fault_draw(s, F_MEET, 0, 40));
+		take(h, fault_draw(s, F_MEET, 0, 40));
 	if (fault(s, F_SLOW))
-		take(s, fault_draw(s, F_SLOW, 200, 6000));
+		take(h, fault_draw(s, F_SLOW, 200, 6000));
 	bool is_cut = r->cut == CUT_ANSWERS && s->now < r->cut_until;
 	if (is_cut)
 		r->trouble_at = s->now;

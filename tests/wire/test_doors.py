@@ -130,6 +130,12 @@ def an_unknown_routing_key_opens_nothing(t):
         answer = server.request('POST', '/v2/enqueue', {**server.event(), 'routing_key': key})
         assert answer.status in (400, 401, 403, 404), (key, answer)
         assert answer.json['errors'], answer
+    for key in ('', ' ', None, 5, [], {}):
+        answer = server.request('POST', '/v2/enqueue', {**server.event(), 'routing_key': key})
+        assert answer.status in (400, 401, 403, 404), (key, answer)
+    for path in ('/in', '/in/', '/in//', '/in/%20', '/in/' + PLAIN + '/x'):
+        answer = server.request('POST', path, {'title': 't'})
+        t.eq(answer.status, 404, path)
     t.eq(server.incidents(), [])
 
 
