@@ -87,6 +87,7 @@ struct ending {
 	struct str dedup_key;            /* EVENT: the key that counts from now on */
 	bool used_fresh_number;
 	bool has_resolved;               /* an incident ended */
+	bool is_replay;                  /* the outcome is that of the same request before; nothing happened now */
 	uint32_t pages_owed, levels_entered;
 };
 struct effects {
