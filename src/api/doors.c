@@ -230,6 +230,8 @@ static void decode_and_post(struct exchange *x, const struct door_lock *lock)
 		unknown_key(x);
 	else if (s->decode(a, q, &events, &n, &f) != 0)            /* no key at all is among the faults, with whatever else is wrong */
 		refuse(x, &f, true);
+	else if (lock == NULL)
+		unknown_key(x);                                    /* a source that found nothing wrong with that: still nobody comes in */
 	else if (exchange_idempotency(x, &key))
 		post_events(x, lock, events, n, key);
 }

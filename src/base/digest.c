@@ -81,6 +81,17 @@ void hex_write(struct buf *b, const uint8_t *p, size_t n)
 		buf_add(b, (struct str){ (char[]){ hex_digit[p[i] >> 4], hex_digit[p[i] & 15] }, 2 });
 }
 
+struct str sha256_hex(struct arena *a, struct str s)
+{
+	uint8_t sha[SHA256_N];
+	struct buf hex = BUF((size_t)2 * SHA256_N);
+	sha256(s, sha);
+	hex_write(&hex, sha, sizeof sha);
+	struct str text = arena_str(a, buf_str(&hex));
+	buf_free(&hex);
+	return text;
+}
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void base64_write(struct buf *b, const uint8_t *p, size_t n)

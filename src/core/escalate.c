@@ -79,7 +79,7 @@ static void enter_level(struct step *s, struct incident *inc, const struct polic
 	size_t pages = owe_all(s, inc, &l->targets, ENTRY_LEVEL, what.p);
 	inc->due_at = pages ? s->now + l->timeout : s->now;
 	if (MUTANT(20) && pages)
-		inc->due_at -= 60 * 1000;
+		inc->due_at -= 60 * 1000LL;
 }
 
 static void exhaust(struct step *s, struct incident *inc, const struct policy *p)

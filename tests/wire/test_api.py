@@ -231,6 +231,18 @@ def the_first_token_is_made_where_the_store_is_while_no_server_has_it(t):
 
 
 @test
+def a_token_that_the_api_would_refuse_is_not_made_without_a_server_either(t):
+    server = t.server(start=False, auth={'required': True})
+    code, out, err = server.cli('token', 'create', 'n' * 65, '--scope', 'admin', '--config', server.file)
+    assert code != 0 and not out and 'name' in err, (code, out, err)
+    code, out, err = server.cli('token', 'create', 'n' * 64, '--scope', 'admin', '--expires', '1h', '--config', server.file)
+    t.eq(code, 0, out + err)
+    server.token = out.strip()
+    server.start()
+    t.eq([len(token['name']) for token in server.api('GET', '/tokens').json['items']], [64])
+
+
+@test
 def the_health_of_the_server_is_told_in_four_ways(t):
     server = t.server()
     for path, kind, body in (('/healthz', 'text/plain', b'ok'), ('/readyz', 'text/plain', b'ready'), ('/health', 'application/json', {'status': 'healthy'}),
