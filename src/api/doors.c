@@ -247,7 +247,8 @@ void door_handle(struct exchange *x, const struct door *d)
 		unknown_key(x);
 		return;
 	}
-	q->json = q->body.n ? json_parse(&x->r->mem, q->body, &why) : NULL;
+	struct jv *(*parse)(struct arena *, struct str, struct str *) = d->takes_key ? json_parse_batch : json_parse;
+	q->json = q->body.n ? parse(&x->r->mem, q->body, &why) : NULL;
 	if (q->json == NULL) {
 		refuse_whole(x, why);
 		return;

@@ -87,6 +87,7 @@ struct ending {
 	struct str dedup_key;            /* EVENT: the key that counts from now on */
 	bool used_fresh_number, lacks_number;
 	bool has_resolved;               /* an incident ended */
+	bool is_replay;                  /* the outcome is that of the same request before; nothing happened now */
 	uint32_t pages_owed, levels_entered;
 	uint32_t pages_ended[4];         /* by page_status */
 };

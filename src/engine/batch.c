@@ -361,8 +361,6 @@ struct member *batch_add(struct batch *b, struct command *c, void *tag)
 	}
 	struct member *m = &b->members[b->n_members++];
 	*m = (struct member){ .command = c, .tag = tag, .unit = -1, .end = b->scratch.end };
-	if (b->scratch.n == 0 && m->end.incident.n > 0)
-		(void)view_get(b, KIND_incident, m->end.incident);     /* what is only shown shares the fate of what is shown */
 	m->rc = b->read_rc;
 	if (m->rc == STORE_OK) {
 		keep_effects(b, m);

@@ -165,7 +165,7 @@ void engine_count(struct engine *e, const struct member *x)
 	atomic_fetch_add_explicit(&m->levels_entered, x->end.levels_entered, memory_order_relaxed);
 	atomic_fetch_add_explicit(&m->incidents_resolved, x->end.has_resolved, memory_order_relaxed);
 	if (c->kind == CMD_EVENT)
-		count_event(m, x->end.outcome);
+		count_event(m, x->end.is_replay ? OUT_NOTHING : x->end.outcome);
 	count_pages(m, x);
 }
 

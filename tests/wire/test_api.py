@@ -3,7 +3,7 @@ import json
 import re
 
 from check import test
-from tocsin import until
+from tocsin import PLAIN, until
 
 
 def problem(answer, status):
@@ -165,10 +165,13 @@ def the_same_idempotency_key_has_one_effect(t):
     sink = t.sink()
     server = t.server(sink)
     body = {'service': 'demo', 'title': 'once'}
-    first = server.api('POST', '/incidents', body, Idempotency_Key='abc').json
-    again = server.api('POST', '/incidents', body, Idempotency_Key='abc').json
-    t.eq(again['id'], first['id'])
+    first = server.api('POST', '/incidents', body, status=201, Idempotency_Key='abc')
+    again = server.api('POST', '/incidents', body, status=201, Idempotency_Key='abc')
+    t.eq((again.json['id'], again.headers['location']), (first.json['id'], first.headers['location']))
     t.eq(len(server.incidents()), 1)
+    t.eq(samples(server.request('GET', '/metrics').body.decode())['tocsin_incidents_created_total'], 1)
+    said = [server.request('POST', '/in/' + PLAIN, body, {'Idempotency-Key': 'abc'}) for _ in range(2)]
+    t.eq([(a.status, a.json['outcome'], a.json['number']) for a in said], [(202, 'created', 2)] * 2)
     answer = server.request('POST', '/api/v1/incidents', {'service': 'demo', 'title': 'another'}, {'Idempotency-Key': 'abc'})
     problem(answer, 422 if answer.status == 422 else 409)
 

@@ -159,6 +159,19 @@ def the_generic_door_takes_a_title_or_a_message(t):
 
 
 @test
+def a_batch_holds_five_hundred_whole_events(t):
+    server = t.server()
+    events = [{'title': 'disk %d' % n, 'severity': 'low', 'dedup_key': 'd%d' % n, 'status': 'firing', 'timestamp': '2026-01-02T03:04:05Z',
+               'labels': {'host': 'db%d' % n, 'disk': '/var', 'rack': '7', 'room': 'a'}, 'links': ['https://runbook.example/disk'],
+               'tags': ['db', 'disk']} for n in range(500)]
+    answer = server.request('POST', '/in/' + PLAIN, events)
+    t.eq((answer.status, len(answer.json.get('events', []))), (202, 500), answer)
+    answer = server.request('POST', '/in/' + PLAIN, events + events[:1])
+    t.eq(answer.status, 400, answer)
+    assert '500' in answer.json['detail'] + json.dumps(answer.json['errors']), answer
+
+
+@test
 def the_generic_door_refuses_wrong_keys_and_bad_bodies(t):
     server = t.server(t.sink())
     t.eq(server.request('POST', '/in/' + 'x' * 20, {'title': 't'}).status, 404)
