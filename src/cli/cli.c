@@ -1,18 +1,28 @@
 /* cli.c - one line from its words to its exit code. */
 #include "cli/command.h"
+#include "cli/table.h"
 #include <errno.h>
 #include <string.h>
 
 /* Answers of the server are the largest thing here: pages of incidents with their timelines. */
-enum { CLI_ARENA_MAX = 512 << 20 };
+enum { CLI_ARENA_MAX = 512 << 20, COMPLAINT_MAX = 1 << 20 };
+
+/* What the server says may quote strangers, so it is shown as any other text of theirs. */
+PRINTF_LIKE(3, 0) static void complain(const struct cli *c, const char *head, const char *fmt, va_list ap)
+{
+	struct buf b = BUF(COMPLAINT_MAX);
+	buf_vfmt(&b, fmt, ap);
+	fputs(head, c->o->err);
+	put_text(c->o->err, b.err ? S("the answer is too long to show") : buf_str(&b), PUT_LINES);
+	fputc('\n', c->o->err);
+	buf_free(&b);
+}
 
 void say(const struct cli *c, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	fputs("tocsin: ", c->o->err);
-	(void)vfprintf(c->o->err, fmt, ap);            /* no other place to complain to */
-	fputc('\n', c->o->err);
+	complain(c, "tocsin: ", fmt, ap);
 	va_end(ap);
 }
 
@@ -20,9 +30,7 @@ void hint(const struct cli *c, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	fputs("hint: ", c->o->err);
-	(void)vfprintf(c->o->err, fmt, ap);            /* no other place to complain to */
-	fputc('\n', c->o->err);
+	complain(c, "hint: ", fmt, ap);
 	va_end(ap);
 }
 

@@ -28,7 +28,7 @@ static uint32_t next_char(struct str s, size_t *at)
 
 static bool is_control(uint32_t v)
 {
-	bool is_direction = (v >= 0x202a && v <= 0x202e) || (v >= 0x2066 && v <= 0x2069);   /* they reorder what stands around them */
+	bool is_direction = v == 0x200e || v == 0x200f || (v >= 0x202a && v <= 0x202e) || (v >= 0x2066 && v <= 0x2069);   /* they reorder what is around them */
 	return v < 0x20 || (v >= 0x7f && v < 0xa0) || v == 0x2028 || v == 0x2029 || is_direction;
 }
 

@@ -176,6 +176,7 @@ static void every_refusal_has_its_exit_code_and_sentence(void **state)
 		{ 403, PROBLEM("Forbidden", "This token may only read."), EXIT_NOT_ALLOWED, "tocsin: This token may only read.\n" },
 		{ 404, PROBLEM("Not found", "No incident 42."), EXIT_NOT_FOUND, "tocsin: No incident 42.\n" },
 		{ 409, PROBLEM("Conflict", "It is resolved."), EXIT_CONFLICT, "tocsin: It is resolved.\n" },
+		{ 409, PROBLEM("Conflict", "\\u001b]0;x\\u0007\xc2\x9b" "2J has it\xe2\x80\xae."), EXIT_CONFLICT, "tocsin: ?]0;x??2J has it?.\n" },
 		{ 412, PROBLEM("Precondition failed", "It changed."), EXIT_CONFLICT, "tocsin: It changed.\n" },
 		{ 422, "{\"title\":\"Unprocessable\",\"errors\":[{\"pointer\":\"/a\",\"detail\":\"is required\"},{\"pointer\":\"/b\",\"detail\":\"is long\"}]}", EXIT_FAILED,
 		    "tocsin: Unprocessable\n  /a: is required\n  /b: is long\n" },
