@@ -34,6 +34,7 @@ static void end_page(struct step *s, struct page *p, enum page_status status, st
 	p->ended_at = s->now;
 	p->retry_at = 0;
 	p->reason = reason;
+	s->out->end.pages_ended[status]++;
 	step_put_page(s, p);
 }
 

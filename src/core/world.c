@@ -70,15 +70,12 @@ const struct policy *world_policy_by_ref(const struct world *w, struct str ref)
 
 struct str world_policy_ref(struct arena *a, const struct policy *p)
 {
-	struct buf json = BUF(1 << 20), hex = BUF(64);
-	uint8_t sha[SHA256_N];
+	struct buf json = BUF(1 << 20);
 	desc_write(&json, &policy_entity, p, V_STORE);
 	assert(json.err == 0);
-	sha256(buf_str(&json), sha);
-	hex_write(&hex, sha, 8);
-	struct str ref = arena_fmt(a, "%.*s@%.*s", STR_ARG(p->id), STR_ARG(buf_str(&hex)));
+	struct str hash = sha256_hex(a, buf_str(&json));
+	struct str ref = arena_fmt(a, "%.*s@%.16s", STR_ARG(p->id), hash.p);
 	buf_free(&json);
-	buf_free(&hex);
 	return ref;
 }
 

@@ -360,10 +360,10 @@ struct member *batch_add(struct batch *b, struct command *c, void *tag)
 		return NULL;
 	}
 	struct member *m = &b->members[b->n_members++];
-	*m = (struct member){ .command = c, .tag = tag, .unit = -1, .rc = b->read_rc };
+	*m = (struct member){ .command = c, .tag = tag, .unit = -1, .end = b->scratch.end };
+	m->rc = b->read_rc;
 	if (m->rc == STORE_OK) {
 		keep_effects(b, m);
-		m->end = b->scratch.end;
 		m->incident = m->end.incident.n ? view_get(b, KIND_incident, m->end.incident) : NULL;
 		if (m->unit < 0)                          /* what it shows may be another command's doing: then it stands or falls with that */
 			m->unit = touched_unit(b);
@@ -520,13 +520,14 @@ void batch_commit(struct batch *b, struct rng *rng, struct metrics *m)
 	commit_units(b, rng, m);
 	for (size_t i = 0; i < b->n_members; i++) {
 		struct member *x = &b->members[i];
-		if (x->unit < 0 || x->rc != STORE_OK)
-			continue;
-		x->rc = b->units[unit_root(b, x->unit)].rc;
+		if (x->unit >= 0 && x->rc == STORE_OK)
+			x->rc = b->units[unit_root(b, x->unit)].rc;
 		if (MUTANT(1) && x->rc != STORE_CONFLICT)
 			x->rc = STORE_OK;
-		struct slot *s = x->incident && x->rc == STORE_OK ? slot_find(b, KIND_incident, x->end.incident) : NULL;
-		if (s && s->is_changed)                   /* as committed: later members of the unit may have changed it further */
-			x->incident = s->obj;
+		struct slot *s = x->incident && x->unit >= 0 ? slot_find(b, KIND_incident, x->end.incident) : NULL;
+		if (x->rc != STORE_OK)
+			x->incident = NULL;                       /* what was decided and is not stored is nobody's business */
+		else if (s && s->is_changed)
+			x->incident = s->obj;                     /* as committed: later members of the unit may have changed it further */
 	}
 }

@@ -4,7 +4,10 @@
 #include "engine/batch.h"
 
 /* Incident numbers nobody else has: a block reserved by a commit of its own, so that batches never meet on one counter. */
-struct numbers { int64_t next, end, last_reserved_ms; int64_t last_block; };
+struct numbers {
+	int64_t next, end, last_reserved_ms, last_block;
+	enum store_rc step_rc;           /* why there is none in this step: asked once, not for every command */
+};
 
 /* Jobs that must be tried again later (the store was busy, or somebody else wrote first). */
 struct waiting { struct job *job; int64_t try_at_ms; };

@@ -74,16 +74,20 @@ static void finish(struct engine *e, struct member *x)
 	} else if (is_passing(x->rc, j) && e->mono_ms < j->deadline_ms) {
 		wait_for(e, j, pause_of(e, j, x->rc));
 	} else {
-		struct answer a = { x->end.outcome, x->rc == STORE_CONFLICT ? STORE_BUSY : x->rc, x->end.reason, x->end.dedup_key, x->incident };
+		struct answer a = { x->end.outcome, x->rc == STORE_CONFLICT ? STORE_BUSY : x->rc, x->end.reason, x->end.dedup_key,
+			x->rc == STORE_OK ? x->incident : NULL };
 		if (x->rc == STORE_OK)
 			engine_count(e, x);
+		else if (j->owner == NULL && j->command.kind == CMD_SETTLE)
+			engine_log(e, LOG_ERROR, S(""), "how the attempt to send page %.*s ended could not be stored (%s): it may go out again",
+			    STR_ARG(j->command.page), store_rc_name(x->rc));
 		if (j->owner == NULL)
 			finish_own(e, x);
 		answer(e, j, &a);
 	}
 }
 
-/* What may be created needs an id and a number before the decision. */
+/* What may be created needs an id and a number before the decision. Why there is no number counts only for who needs one. */
 static enum store_rc prepare(struct engine *e, struct job *j, size_t wanted)
 {
 	struct command *c = &j->command;
@@ -96,7 +100,7 @@ static enum store_rc prepare(struct engine *e, struct job *j, size_t wanted)
 	engine_fresh_id(e, id);                               /* a new one each time: of an earlier try nothing was applied */
 	c->fresh_id = arena_str(&e->batch.mem, (struct str){ id, 36 });
 	enum store_rc rc = numbers_need(e, wanted);
-	c->fresh_number = e->numbers.next;
+	c->fresh_number = rc == STORE_OK ? e->numbers.next : 0;
 	return rc;
 }
 
@@ -122,14 +126,11 @@ static size_t one_batch(struct engine *e, struct job **jobs, size_t n)
 	for (; i < n; i++) {
 		struct job *j = jobs[i];
 		enum store_rc rc = prepare(e, j, n - i);
-		if (rc != STORE_OK) {
-			struct member x = { .tag = j, .command = &j->command, .rc = rc, .end = { .reason = S(""), .dedup_key = S("") } };
-			finish(e, &x);
-			continue;
-		}
 		struct member *x = batch_add(b, &j->command, j);
 		if (x == NULL)
 			break;
+		if (x->rc == STORE_OK && x->end.lacks_number)
+			x->rc = rc;
 		e->numbers.next += x->end.used_fresh_number && x->rc == STORE_OK;
 	}
 	batch_commit(b, &e->rng, &e->metrics);

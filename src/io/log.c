@@ -14,8 +14,13 @@ static const char *const names[LOG_LEVELS] = { "debug", "info", "warn", "error" 
 void log_init(struct log *l, int fd, int threshold, enum log_format format)
 {
 	l->fd = fd;
-	l->is_logfmt = format == LOG_LOGFMT || (format == LOG_AUTO && isatty(fd) == 1);
-	atomic_init(&l->threshold, threshold);
+	log_change(l, threshold, format);
+}
+
+void log_change(struct log *l, int threshold, enum log_format format)
+{
+	atomic_store(&l->is_logfmt, format == LOG_LOGFMT || (format == LOG_AUTO && isatty(l->fd) == 1));
+	atomic_store(&l->threshold, threshold);
 }
 
 bool log_level_read(struct str name, int *ret)

@@ -99,7 +99,8 @@ static void write_each(void *ctx, const struct store_doc *d)
 	journal_write_doc(&j->lines, j->kinds, d);
 }
 
-/* A new file, whole or not there: written beside, flushed, renamed, the directory flushed. 0 or errno. */
+/* A new file, whole or not there: written beside, flushed, renamed, the directory flushed. 0 or errno; once renamed every error is EIO,
+ * for the file may count from then on. */
 static int write_file(struct json *j, const char *path, struct str bytes)
 {
 	struct buf name = BUF(SIZE_MAX / 2);
@@ -115,7 +116,9 @@ static int write_file(struct json *j, const char *path, struct str bytes)
 	if (err)
 		(void)unlink(tmp);                                 /* a leftover is removed by the next open */
 	free(tmp);
-	return err ? err : disk_sync_directory(j->directory);
+	if (err == 0 && disk_sync_directory(j->directory) != 0)
+		err = EIO;
+	return err;
 }
 
 static struct journal_file file_of(const struct json *j, const char *path, const struct buf *bytes, bool is_snapshot)
@@ -128,11 +131,9 @@ static struct journal_file file_of(const struct json *j, const char *path, const
 static int verify_file(const char *path, struct str want)
 {
 	struct buf got = BUF(SIZE_MAX / 2);
-	int err = disk_read(path, &got);
-	if (err == 0 && !str_eq(buf_str(&got), want))
-		err = EIO;
+	bool is_same = disk_read(path, &got) == 0 && str_eq(buf_str(&got), want);
 	buf_free(&got);
-	return err;
+	return is_same ? 0 : EIO;
 }
 
 static int write_verified(struct json *j, const char *name, int64_t gen, struct str bytes)
@@ -155,7 +156,7 @@ static int begin_journal(struct json *j, int64_t gen, int64_t at)
 	char *path = disk_path(dir(j), "journal.%lld", (long long)gen);
 	int fd = err ? -1 : open(path, O_RDWR | O_CLOEXEC);
 	if (!err && fd < 0)
-		err = errno;
+		err = EIO;                                         /* it counts already, and cannot be written */
 	if (!err) {
 		if (j->fd >= 0)
 			close(j->fd);
@@ -190,6 +191,7 @@ static void remove_others(const struct json *j)
 		closedir(d);
 }
 
+/* 0 or errno. ENOSPC and its like can only come from a file that has no name yet. */
 static int write_snapshot(struct json *j, int64_t at)
 {
 	struct journal_head h = { .is_snapshot = true, .schema = JOURNAL_SCHEMA, .gen = j->gen + 1, .group = j->group, .at = at };
@@ -273,12 +275,10 @@ static enum store_rc json_purge(struct store *s, store_kind kind, int64_t expire
 
 static bool read_back(const struct json *j, off_t at)
 {
-	struct buf got = BUF(SIZE_MAX / 2);
-	char byte = 0;
-	for (size_t i = 0; i < j->lines.n && pread(j->fd, &byte, 1, at + (off_t)i) == 1; i++)
-		buf_char(&got, byte);
-	bool is_same = str_eq(buf_str(&got), buf_str(&j->lines));
-	buf_free(&got);
+	char *got = xmalloc(j->lines.n);
+	ssize_t n = pread(j->fd, got, j->lines.n, at);
+	bool is_same = n >= 0 && str_eq((struct str){ got, (size_t)n }, buf_str(&j->lines));
+	free(got);
 	return is_same;
 }
 

@@ -56,7 +56,7 @@ static const struct { int who; const char *set, *get; const char *want; } pragma
 	{ 3, "PRAGMA foreign_keys=ON",         "PRAGMA foreign_keys",         "1" },
 	{ 3, "PRAGMA mmap_size=0",             "PRAGMA mmap_size",            "0" },
 	{ 3, "PRAGMA temp_store=MEMORY",       "PRAGMA temp_store",           "2" },
-	{ 1, "PRAGMA cache_size=-8000",        "PRAGMA cache_size",           "-8000" },
+	{ 1, "PRAGMA cache_size=-12000",       "PRAGMA cache_size",           "-12000" },
 	{ 2, "PRAGMA cache_size=-2000",        "PRAGMA cache_size",           "-2000" },
 	{ 2, "PRAGMA query_only=ON",           "PRAGMA query_only",           "1" },
 };
@@ -198,4 +198,29 @@ int conn_int(struct conn *c, const char *sql, int64_t *ret)
 		*ret = sqlite3_column_int64(s, 0);
 	sqlite3_finalize(s);
 	return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_NOTFOUND : rc;
+}
+
+void stmt_bind_str(sqlite3_stmt *s, int i, struct str text)
+{
+	sqlite3_bind_text(s, i, text.n ? text.p : "", (int)text.n, SQLITE_STATIC);
+}
+
+void stmt_bind_limit(sqlite3_stmt *s, int i, size_t limit)
+{
+	sqlite3_bind_int64(s, i, limit < INT64_MAX ? (sqlite3_int64)limit : INT64_MAX);
+}
+
+struct str stmt_str(sqlite3_stmt *s, int i)
+{
+	const char *p = sqlite3_column_blob(s, i);
+	return (struct str){ p, (size_t)sqlite3_column_bytes(s, i) };
+}
+
+struct store_token stmt_token(sqlite3_stmt *s, int i)
+{
+	struct store_token t = { { 0 } };
+	struct str b = stmt_str(s, i);
+	if (b.n == sizeof t.b)
+		memcpy(t.b, b.p, b.n);
+	return t;
 }

@@ -40,4 +40,10 @@ int conn_run(struct conn *c, enum sqlite_order order);                /* SQLITE_
 int conn_ask(struct conn *c, enum sqlite_order order, int64_t *ret);  /* its one number */
 int conn_int(struct conn *c, const char *sql, int64_t *ret);          /* the first column of the first row; SQLITE_NOTFOUND: none */
 int conn_exec(struct conn *c, const char *sql);
+
+/* Values of a statement. A text that is bound or read stays where it is: until the next step or reset. */
+void stmt_bind_str(sqlite3_stmt *s, int i, struct str text);
+void stmt_bind_limit(sqlite3_stmt *s, int i, size_t limit);
+struct str stmt_str(sqlite3_stmt *s, int i);
+struct store_token stmt_token(sqlite3_stmt *s, int i);                /* zeros when it is none */
 #endif

@@ -24,6 +24,14 @@ static void sha256_matches_fips_180(void **state)
 	is_hex(out, sizeof out, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+static void sha256_hex_spells_it_in_lower_case(void **state)
+{
+	(void)state;
+	struct arena a = ARENA(1000);
+	assert_string_equal(sha256_hex(&a, S("abc")).p, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	arena_free(&a);
+}
+
 /* RFC 4231, cases 1, 2, 3 and 6 (a key longer than a block). */
 static void hmac_sha256_matches_rfc_4231(void **state)
 {
@@ -167,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_matches_fips_180),
+		cmocka_unit_test(sha256_hex_spells_it_in_lower_case),
 		cmocka_unit_test(hmac_sha256_matches_rfc_4231),
 		cmocka_unit_test(crc32c_matches_rfc_3720),
 #if defined(__x86_64__)

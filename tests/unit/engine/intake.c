@@ -124,6 +124,35 @@ static void a_conflict_costs_only_those_it_concerns(void **state)
 	assert_int_equal(entries(st, a, ENTRY_NOTE), 1);
 }
 
+/* Whatever is written because of what an incident said names that incident in its transaction, written or checked. */
+static enum store_fault look_for_check(struct stage *st, const struct store_txn *t)
+{
+	bool *names_both = st->mine, has_page = false, has_incident = false;
+	for (size_t i = 0; i < t->n; i++) {
+		has_page |= t->w[i].kind == KIND_page;
+		has_incident |= t->w[i].kind == KIND_incident;
+	}
+	*names_both |= has_page && has_incident;
+	return STORE_FAULT_NONE;
+}
+
+static void what_was_read_stays_a_condition_when_another_command_changes_it_later(void **state)
+{
+	struct stage *st = *state;
+	bool names_both = false;
+	struct str id = opened(st->r, "web", "disk");
+	tick(st->r);
+	give_back(st->sends, 503);
+	struct ask *x = post_act(st->r, CMD_ACKNOWLEDGE, id);
+	st->mine = &names_both;
+	st->on_commit = look_for_check;
+	tick(st->r);
+	assert_int_equal(x->got.outcome, OUT_DONE);
+	assert_true(names_both);
+	assert_true(page(st, id, 0, 0)->retry_at > st->mono_ms + T0);
+	assert_int_equal(METRIC(st->r, conflicts), 0);
+}
+
 static void independent_alerts_have_transactions_of_their_own(void **state)
 {
 	struct stage *st = *state;
@@ -495,6 +524,7 @@ int main(void)
 		BOTH(commands_of_one_step_are_decided_in_their_order),
 		BOTH(of_two_who_saw_the_same_version_only_the_first_gets_through),
 		BOTH(a_conflict_costs_only_those_it_concerns),
+		SHARED(what_was_read_stays_a_condition_when_another_command_changes_it_later),
 		BOTH(independent_alerts_have_transactions_of_their_own),
 		BOTH(commands_on_one_incident_share_a_transaction),
 		BOTH(hundreds_of_new_keys_of_one_service_are_all_kept_in_their_order),

@@ -221,7 +221,7 @@ static void a_file_size_limit_is_an_error_that_fences_and_loses_nothing(void **s
 	store_docs_free(&d);
 }
 
-static void full_is_definite_and_the_reserve_is_given_up_for_what_must_be_recorded(void **state)
+static void full_is_definite_and_passes(void **state)
 {
 	struct rig *r = *state;
 	assert_int_equal(commit(r, put("incident", 0)), STORE_OK);
@@ -386,7 +386,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(after_a_failed_flush_the_group_is_unknown_and_the_store_is_fenced), T(a_write_that_fails_is_unknown_too),
 		T(a_file_size_limit_is_an_error_that_fences_and_loses_nothing),
-		T(full_is_definite_and_the_reserve_is_given_up_for_what_must_be_recorded),
+		T(full_is_definite_and_passes),
 		T(an_acknowledgement_goes_through_on_the_reserve), T(a_foreign_writer_is_noticed),
 		T(a_conflict_in_every_way_does_not_look_like_a_foreign_writer),
 		T(the_wal_stays_bounded_and_documents_move_into_the_file), T(only_its_owner_may_read_the_file),
