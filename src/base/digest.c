@@ -181,16 +181,3 @@ bool uuid_is(struct str s)
 	}
 	return true;
 }
-
-int64_t uuid7_ms(struct str s)
-{
-	int64_t ms = 0;
-	if (!uuid_is(s))
-		return -1;
-	for (size_t i = 0; i < 13; i++) {
-		int digit = i == 8 ? 0 : hex_value(s.p[i]);        /* the ninth is a dash */
-		assert(digit >= 0);
-		ms = i == 8 ? ms : ms << 4 | digit;
-	}
-	return ms;
-}

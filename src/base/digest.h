@@ -20,5 +20,4 @@ int base64_read(struct arena *a, struct str s, struct str *ret) MUST_USE;
 /* UUID version 7 (RFC 9562): 48 bits of milliseconds, 74 bits of randomness. out: 36 characters and NUL. */
 void uuid7_write(char out[37], int64_t ms, const uint8_t random[10]);
 bool uuid_is(struct str s);                                   /* any version, 8-4-4-4-12 hex */
-int64_t uuid7_ms(struct str s);                               /* the time inside, or -1 when s is no UUID */
 #endif

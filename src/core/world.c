@@ -6,7 +6,7 @@
 
 /* Every list is an array of structs that hold their id at a known place, and has an index of pointers in the order of the ids: one search and
  * one sort serve them all. */
-enum shelf_no { SERVICES, POLICIES, USERS, INTEGRATIONS, CHANNELS };
+enum shelf_no { SERVICES, POLICIES, USERS, CHANNELS };
 struct shelf { const void **sorted; size_t n, id_off; };
 
 static struct str id_of(const void *item, size_t id_off)
@@ -46,11 +46,6 @@ const struct channel_def *world_channel(const struct world *w, struct str id)
 	return FIND(w, channels, CHANNELS, channel_def, id);
 }
 
-const struct integration *world_integration(const struct world *w, struct str id)
-{
-	return FIND(w, integrations, INTEGRATIONS, integration, id);
-}
-
 const struct policy *world_policy(const struct world *w, struct str id, struct str *ret_ref)
 {
 	const struct policy *p = FIND(w, policies, POLICIES, policy, id);
@@ -87,7 +82,6 @@ struct str world_policy_ref(struct arena *a, const struct policy *p)
 BY_ID(service)
 BY_ID(policy)
 BY_ID(user)
-BY_ID(integration)
 BY_ID(channel_def)
 
 static const void **sorted(struct arena *a, const void *v, size_t n, size_t size, int (*by_id)(const void *, const void *))
@@ -106,7 +100,6 @@ void world_make_index(struct arena *a, struct world *w)
 	w->index[SERVICES] = SORTED(services, service);
 	w->index[POLICIES] = SORTED(policies, policy);
 	w->index[USERS] = SORTED(users, user);
-	w->index[INTEGRATIONS] = SORTED(integrations, integration);
 	w->index[CHANNELS] = SORTED(channels, channel_def);
 }
 

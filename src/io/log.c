@@ -23,16 +23,6 @@ void log_change(struct log *l, int threshold, enum log_format format)
 	atomic_store(&l->threshold, threshold);
 }
 
-bool log_level_read(struct str name, int *ret)
-{
-	for (int i = 0; i < LOG_LEVELS; i++)
-		if (str_eq(name, str_c(names[i]))) {
-			*ret = i;
-			return true;
-		}
-	return false;
-}
-
 static void write_logfmt(struct buf *b, int level, struct str incident, struct str text)
 {
 	buf_add(b, S("ts="));

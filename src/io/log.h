@@ -20,6 +20,5 @@ struct log {
 };
 void log_init(struct log *l, int fd, int threshold, enum log_format format);
 void log_change(struct log *l, int threshold, enum log_format format);             /* any thread, at any time */
-bool log_level_read(struct str name, int *ret);              /* "debug", "info", "warn", "error" */
 void log_write(struct log *l, int level, struct str incident, const char *text);   /* any thread; incident may be empty */
 #endif

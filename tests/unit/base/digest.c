@@ -146,7 +146,6 @@ static void uuids_of_version_7_carry_their_time(void **state)
 	char z[37], later[37];
 	uuid7_write(z, 0x017f22e279b0, random);
 	assert_string_equal(z, "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
-	assert_int_equal(uuid7_ms(str_c(z)), 0x017f22e279b0);
 	uuid7_write(z, 1, ones);
 	assert_string_equal(z, "00000000-0001-7fff-bfff-ffffffffffff");
 	uuid7_write(later, 2, (const uint8_t[10]){ 0 });
@@ -158,17 +157,14 @@ static void only_whole_uuids_are_uuids(void **state)
 {
 	(void)state;
 	assert_true(uuid_is(S("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")));
-	assert_int_equal(uuid7_ms(S("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")), 0x017f22e279b0);
 	const struct str row[] = {
 		S(""), S("42"), S("017f22e2-79b0-7cc3-98c4-dc0c0c07398"), S("017f22e2-79b0-7cc3-98c4-dc0c0c07398f0"),
 		S("017f22e2079b0-7cc3-98c4-dc0c0c07398f"), S("017f22e2-79b0-7cc3-98c4-dc0c0c07398g"),
 		S("017f22e2-79b0-7cc3-98c4-dc0c0c07398\0"),
 		S("----------------------------------- "),
 	};
-	for (size_t i = 0; i < COUNT(row); i++) {
+	for (size_t i = 0; i < COUNT(row); i++)
 		assert_false(uuid_is(row[i]));
-		assert_int_equal(uuid7_ms(row[i]), -1);
-	}
 }
 
 int main(void)
