@@ -243,7 +243,7 @@ static void apply(struct memory *m, const struct store_txn *t, const struct orig
 
 static struct origin **origin_place(struct memory *m, const struct store_token *t)
 {
-	struct origin **p = &m->origin[(t->b[0] | t->b[1] << 8) % COUNT(m->origin)];
+	struct origin **p = &m->origin[((size_t)t->b[0] | (size_t)t->b[1] << 8) % COUNT(m->origin)];
 	while (*p && !is_token(&(*p)->token, t))
 		p = &(*p)->next;
 	return p;
