@@ -244,7 +244,9 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 		return e->mono_ms + 500;
 	}
 	atomic_store_explicit(&e->metrics.last_cycle_ms, e->now_ms, memory_order_relaxed);
-	e->is_busy = n_jobs >= BUSY_JOBS;
+	if (n_jobs >= BUSY_JOBS)
+		e->busy_until_ms = e->mono_ms + BUSY_MS;
+	e->is_busy = e->mono_ms < e->busy_until_ms;
 	arena_reset(&e->step_mem);
 	e->n_found = 0;
 	e->numbers.step_rc = STORE_OK;

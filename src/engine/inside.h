@@ -34,7 +34,8 @@ struct engine {
 	struct metrics metrics;
 	enum store_rc health;
 	int64_t fault_mono_ms;           /* when a call of the store last failed */
-	bool is_draining, is_busy;       /* busy: many commands came at once; pages then take a smaller share of the step */
+	bool is_draining, is_busy;       /* busy: many commands came at once, a moment ago; pages then take a smaller share of the steps */
+	int64_t busy_until_ms;
 	size_t sends_out;                /* deliveries the shell has */
 	int64_t mono_ms, now_ms, now_err_ms;     /* of this step */
 	uint64_t id_sequence;            /* orders ids made in one millisecond */
@@ -48,7 +49,7 @@ struct engine {
 	size_t page_scan;                /* how many due pages to look at; grows while the first ones have no room */
 };
 
-enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, CLAIMS_MAX = 128,
+enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
 	CALM_MS = 3000 };
 
 /* Counts what a committed member did. */
