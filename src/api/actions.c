@@ -2,6 +2,7 @@
  * and its outcome becomes the status here. */
 #include "api/bodies.h"
 #include "api/routes.h"
+#include "sources/parts.h"
 #include <assert.h>
 #include <inttypes.h>
 
@@ -26,8 +27,7 @@ static struct str services_near(struct arena *a, const struct world *w, struct s
 static void check_trigger(struct exchange *x, struct trigger *t, struct faults *f)
 {
 	const struct world *w = x->api->setup->world;
-	if (t->title.n == 0)
-		t->title = t->message;
+	t->title = one_line(&x->r->mem, is_blank(t->title) ? t->message : t->title);
 	if (t->title.n == 0)
 		fault_add(f, NULL, S("title"), "required: one line that says what is wrong (message will do)");
 	if (world_service(w, t->service) == NULL)

@@ -72,22 +72,11 @@ bool exchange_idempotency(struct exchange *x, struct str *ret_key)
 	return true;
 }
 
-static struct str hex_digest(struct arena *a, struct str s)
-{
-	uint8_t sha[SHA256_N];
-	struct buf b = BUF(2 * SHA256_N);
-	sha256(s, sha);
-	hex_write(&b, sha, sizeof sha);
-	struct str hex = arena_str(a, buf_str(&b));
-	buf_free(&b);
-	return hex;
-}
-
 struct str exchange_fingerprint(struct exchange *x, struct str scope)
 {
 	struct arena *a = &x->r->mem;
-	struct str body = hex_digest(a, x->r->body);
-	return scope.n == 0 ? body : hex_digest(a, arena_fmt(a, "%.*s %.*s", STR_ARG(scope), STR_ARG(body)));
+	struct str body = sha256_hex(a, x->r->body);
+	return scope.n == 0 ? body : sha256_hex(a, arena_fmt(a, "%.*s %.*s", STR_ARG(scope), STR_ARG(body)));
 }
 
 static struct str without_weak(struct str tag)

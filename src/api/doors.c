@@ -195,6 +195,7 @@ static void door_done(struct exchange *x)
 static void post_events(struct exchange *x, const struct door_lock *lock, const struct event *events, size_t n, struct str key)
 {
 	struct arena *a = &x->r->mem;
+	assert(lock != NULL);                                      /* without one the request was answered before */
 	struct str actor = arena_str(a, lock->actor), service = arena_str(a, lock->service);
 	struct str fingerprint = key.n ? exchange_fingerprint(x, S("")) : S("");
 	struct call *calls = exchange_calls(x, n);
@@ -229,6 +230,8 @@ static void decode_and_post(struct exchange *x, const struct door_lock *lock)
 		unknown_key(x);
 	else if (s->decode(a, q, &events, &n, &f) != 0)            /* no key at all is among the faults, with whatever else is wrong */
 		refuse(x, &f, true);
+	else if (lock == NULL)
+		unknown_key(x);                                    /* a source that found nothing wrong with that: still nobody comes in */
 	else if (exchange_idempotency(x, &key))
 		post_events(x, lock, events, n, key);
 }
@@ -244,7 +247,8 @@ void door_handle(struct exchange *x, const struct door *d)
 		unknown_key(x);
 		return;
 	}
-	q->json = q->body.n ? json_parse(&x->r->mem, q->body, &why) : NULL;
+	struct jv *(*parse)(struct arena *, struct str, struct str *) = d->takes_key ? json_parse_batch : json_parse;
+	q->json = q->body.n ? parse(&x->r->mem, q->body, &why) : NULL;
 	if (q->json == NULL) {
 		refuse_whole(x, why);
 		return;

@@ -89,9 +89,13 @@ static void no_such_path(struct exchange *x, const char *allowed)
 static bool query_is_known(struct exchange *x)
 {
 	const char *near = NULL;
-	struct str odd = route_unknown_param(x->route, x->r->query, &near);
-	if (odd.n == 0)
+	struct str odd = route_unknown_param(x->route, x->r->query, &near), twice = route_repeated_param(x->r->query);
+	if (odd.n == 0 && twice.n == 0)
 		return true;
+	if (odd.n == 0) {                                          /* so every name is one of ours */
+		answer_error(x, 400, "The query parameter %.*s is there twice; write all values into one, with commas between.", STR_ARG(twice));
+		return false;
+	}
 	if (!str_is_utf8(odd))
 		odd = S("that");
 	answer_error(x, 400, "No query parameter %.*s here%s%s%s", STR_ARG(odd), near ? "; did you mean " : "", near ? near : "",

@@ -211,13 +211,7 @@ static struct str link_next(struct exchange *x, struct str query, int64_t limit,
 
 static struct str weak_etag(struct arena *a, struct str body)
 {
-	uint8_t sha[SHA256_N];
-	struct buf hex = BUF(64);
-	sha256(body, sha);
-	hex_write(&hex, sha, 16);
-	struct str etag = arena_fmt(a, "W/\"%.*s\"", STR_ARG(buf_str(&hex)));
-	buf_free(&hex);
-	return etag;
+	return arena_fmt(a, "W/\"%.32s\"", sha256_hex(a, body).p);
 }
 
 void listing_answer(struct exchange *x, struct listing *l, struct str filter, struct str query)

@@ -82,22 +82,41 @@ static bool knows_param(const struct route *route, struct str name)
 	return false;
 }
 
+/* The name of the next parameter, as it was written; false at the end. */
+static bool next_name(struct str *rest, struct str *ret_name)
+{
+	while (rest->n > 0) {
+		struct str pair, value;
+		if (!str_cut(*rest, '&', &pair, rest)) {
+			pair = *rest;
+			*rest = S("");
+		}
+		if (!str_cut(pair, '=', ret_name, &value))
+			*ret_name = pair;
+		if (ret_name->n > 0)
+			return true;
+	}
+	return false;
+}
+
 struct str route_unknown_param(const struct route *route, struct str query, const char **ret_near)
 {
-	for (struct str rest = query; rest.n > 0;) {
-		struct str pair, name, value;
-		if (!str_cut(rest, '&', &pair, &rest)) {
-			pair = rest;
-			rest = (struct str){ "", 0 };
-		}
-		if (!str_cut(pair, '=', &name, &value))
-			name = pair;
-		if (name.n == 0 || knows_param(route, name))
+	for (struct str rest = query, name; next_name(&rest, &name);) {
+		if (knows_param(route, name))
 			continue;
 		*ret_near = near_param(route, name);
 		return name;
 	}
-	return (struct str){ "", 0 };
+	return S("");
+}
+
+struct str route_repeated_param(struct str query)
+{
+	for (struct str rest = query, name, other; next_name(&rest, &name);)
+		for (struct str later = rest; next_name(&later, &other);)
+			if (str_eq(name, other))
+				return name;
+	return S("");
 }
 
 static const struct { const char *name; unsigned scope; } scopes_table[] = {

@@ -98,6 +98,9 @@ enum { ALLOW_MAX = 64 };
 const struct route *route_find(struct str method, struct str path, struct str *ret_arg, char ret_allow[ALLOW_MAX]);
 /* The first query parameter that the route does not know, or an empty view; ret_near is the known one most like it, or NULL. */
 struct str route_unknown_param(const struct route *route, struct str query, const char **ret_near);
+/* The first name that the query holds twice, or an empty view. Only one of the two could count, and a client that expects both would miss
+ * incidents without a word. */
+struct str route_repeated_param(struct str query);
 struct str scope_names(struct arena *a, unsigned scopes);   /* "read write" */
 const char *scope_name(unsigned scope);                     /* of one; "" for OPEN */
 unsigned scope_of(struct str name);                         /* 0: no such scope */

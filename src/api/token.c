@@ -61,11 +61,5 @@ bool token_parse(struct str text, struct str *ret_public)
 
 struct str token_hash(struct arena *a, struct str text)
 {
-	uint8_t sha[SHA256_N];
-	struct buf b = BUF(2 * SHA256_N);
-	sha256(text, sha);
-	hex_write(&b, sha, sizeof sha);
-	struct str hex = arena_str(a, buf_str(&b));
-	buf_free(&b);
-	return hex;
+	return sha256_hex(a, text);
 }

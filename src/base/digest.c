@@ -81,6 +81,17 @@ void hex_write(struct buf *b, const uint8_t *p, size_t n)
 		buf_add(b, (struct str){ (char[]){ hex_digit[p[i] >> 4], hex_digit[p[i] & 15] }, 2 });
 }
 
+struct str sha256_hex(struct arena *a, struct str s)
+{
+	uint8_t sha[SHA256_N];
+	struct buf hex = BUF((size_t)2 * SHA256_N);
+	sha256(s, sha);
+	hex_write(&hex, sha, sizeof sha);
+	struct str text = arena_str(a, buf_str(&hex));
+	buf_free(&hex);
+	return text;
+}
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void base64_write(struct buf *b, const uint8_t *p, size_t n)
@@ -169,15 +180,4 @@ bool uuid_is(struct str s)
 			return false;
 	}
 	return true;
-}
-
-int64_t uuid7_ms(struct str s)
-{
-	int64_t ms = 0;
-	if (!uuid_is(s))
-		return -1;
-	for (size_t i = 0; i < 13; i++)
-		if (i != 8)
-			ms = ms << 4 | hex_value(s.p[i]);
-	return ms;
 }

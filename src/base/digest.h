@@ -7,6 +7,7 @@
 
 enum { SHA256_N = 32 };
 void sha256(struct str s, uint8_t out[SHA256_N]);
+struct str sha256_hex(struct arena *a, struct str s);         /* 64 characters, lower case, in the arena */
 void hmac_sha256(struct str key, struct str s, uint8_t out[SHA256_N]);
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);       /* start with 0; chain by passing the last result */
 bool same_secret(struct str a, struct str b);                 /* equal, in time that depends on the lengths only */
@@ -19,5 +20,4 @@ int base64_read(struct arena *a, struct str s, struct str *ret) MUST_USE;
 /* UUID version 7 (RFC 9562): 48 bits of milliseconds, 74 bits of randomness. out: 36 characters and NUL. */
 void uuid7_write(char out[37], int64_t ms, const uint8_t random[10]);
 bool uuid_is(struct str s);                                   /* any version, 8-4-4-4-12 hex */
-int64_t uuid7_ms(struct str s);                               /* the time inside, or -1 when s is no UUID */
 #endif

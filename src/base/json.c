@@ -11,9 +11,12 @@
 #include <math.h>
 #include <string.h>
 
-struct limits { size_t depth, members, string; const char *too_deep; };
-static const struct limits foreign = { JSON_DEPTH_MAX, JSON_MEMBERS_MAX, JSON_STRING_MAX, "nested deeper than 32" };
-static const struct limits own = { JSON_DEPTH_OWN_MAX, SIZE_MAX, SIZE_MAX, "nested deeper than 40" };
+struct limits { size_t depth, members, string; const char *too_deep, *too_many; };
+static const struct limits foreign = { JSON_DEPTH_MAX, JSON_MEMBERS_MAX, JSON_STRING_MAX, "nested deeper than 32",
+	"more than 2000 members and elements" };
+static const struct limits batch = { JSON_DEPTH_MAX, JSON_MEMBERS_BATCH_MAX, JSON_STRING_MAX, "nested deeper than 32",
+	"more than 16000 members and elements" };
+static const struct limits own = { JSON_DEPTH_OWN_MAX, SIZE_MAX, SIZE_MAX, "nested deeper than 40", NULL };
 
 /* The arena may be full: that may be why. */
 static struct jv *refuse(struct arena *a, struct str *ret_why, size_t at, const char *what)
@@ -141,7 +144,7 @@ static const char *scan(struct str t, const struct limits *max, size_t *ret_at)
 			i++;
 		}
 		if (members > max->members)
-			return "more than 2000 members and elements";
+			return max->too_many;
 		if (why)
 			return why;
 	}
@@ -250,6 +253,11 @@ static struct jv *parse(struct arena *a, struct str text, const struct limits *m
 struct jv *json_parse(struct arena *a, struct str text, struct str *ret_why)
 {
 	return parse(a, text, &foreign, ret_why);
+}
+
+struct jv *json_parse_batch(struct arena *a, struct str text, struct str *ret_why)
+{
+	return parse(a, text, &batch, ret_why);
 }
 
 struct jv *json_parse_own(struct arena *a, struct str text, struct str *ret_why)

@@ -10,7 +10,7 @@
 #define BASE_JSON_H
 #include "base/base.h"
 
-enum { JSON_DEPTH_MAX = 32, JSON_DEPTH_OWN_MAX = 40, JSON_MEMBERS_MAX = 2000, JSON_NUMBER_MAX = 64, JSON_STRING_MAX = 64 << 10 };
+enum { JSON_DEPTH_MAX = 32, JSON_DEPTH_OWN_MAX = 40, JSON_MEMBERS_MAX = 2000, JSON_MEMBERS_BATCH_MAX = 16000, JSON_NUMBER_MAX = 64, JSON_STRING_MAX = 64 << 10 };
 enum jtype { J_NULL, J_BOOL, J_INT, J_REAL, J_STR, J_ARR, J_OBJ };
 
 struct jv {
@@ -23,6 +23,9 @@ struct jv {
 
 /* The tree, or NULL with a sentence in `why` (a static string or text in the arena). */
 struct jv *json_parse(struct arena *a, struct str text, struct str *ret_why) MUST_USE;
+/* The same for a text that may hold hundreds of events at once: up to JSON_MEMBERS_BATCH_MAX members and elements in all. A few bytes of text
+ * can stand for a kilobyte of tree, so this is for senders who have shown a key. */
+struct jv *json_parse_batch(struct arena *a, struct str text, struct str *ret_why) MUST_USE;
 /* The same for texts of our own (stored documents, answers of our API): what was accepted from outside must come back when it is wrapped
  * in more levels and its characters are escaped, so depth JSON_DEPTH_OWN_MAX, no limit on members and on the length of strings. */
 struct jv *json_parse_own(struct arena *a, struct str text, struct str *ret_why) MUST_USE;

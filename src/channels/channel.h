@@ -28,7 +28,8 @@ struct channel {
 	const struct entity *settings;   /* struct of that entity; secrets filled in */
 	bool needs_address;              /* a target must be CHANNEL-ID:ADDRESS; false: channel:ID works too */
 	bool is_mail;                    /* users are reached by their email */
-	/* 0, or EINVAL with a sentence in ret_why: this message cannot be said this way (a permanent failure). */
+	/* 0, or EINVAL with a sentence in ret_why: this message cannot be said this way (a permanent failure). The request lives in `a` and points at
+	 * neither settings nor message: a reload may free those while it is under way. */
 	int (*build)(struct arena *a, const void *settings, const struct message *m, struct wire_request *ret, struct str *ret_why);
 	void (*judge)(struct arena *a, const struct wire_reply *r, int64_t now_ms, struct channel_judgement *ret);
 	/* Sentence when an address can never work here (no @ in a mail address), else empty. */

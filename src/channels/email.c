@@ -394,7 +394,7 @@ static int build(struct arena *a, const void *settings, const struct message *m,
 	}
 	*ret = (struct wire_request){
 		.url = arena_fmt(a, "%s://%.*s", server.is_tls ? "smtps" : "smtp", STR_ARG(server.host)), .body = body,
-		.mail_from = s->from, .mail_to = to, .username = server.user, .password = server.password,
+		.mail_from = arena_str(a, s->from), .mail_to = arena_str(a, to), .username = server.user, .password = server.password,
 		.require_tls = wants_tls(s, &server),
 	};
 	return 0;

@@ -225,7 +225,8 @@ static int build(struct arena *a, const void *settings, const struct message *m,
 		*ret_why = why;
 		return EINVAL;
 	}
-	*ret = (struct wire_request){ .method = S("POST"), .url = w->url, .headers = write_headers(a, w, m, key, body), .body = body };
+	*ret = (struct wire_request){ .method = S("POST"), .url = arena_str(a, w->url), .headers = write_headers(a, w, m, key, body),
+		.body = body };
 	return 0;
 }
 

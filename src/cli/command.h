@@ -77,7 +77,7 @@ const char *exit_meaning(int code);
 void say(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void hint(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-void help_command(const struct cli *c, FILE *to, const struct cli_command *command);
+void help_command(const struct cli *c, FILE *to, const struct cli_command *k);
 void help_all(const struct cli *c, FILE *to);
 int help_topic(const struct cli *c, struct str topic);               /* a command or a topic; EXIT_USAGE when there is neither */
 #endif

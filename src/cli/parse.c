@@ -3,6 +3,7 @@
  */
 #include "base/when.h"
 #include "cli/command.h"
+#include <assert.h>
 #include <string.h>
 
 static const struct cli_command *const commands[] = {
@@ -27,6 +28,7 @@ size_t command_count(void)
 
 const struct cli_command *command_at(size_t i)
 {
+	assert(i < COUNT(commands) && commands[i] != NULL);
 	return commands[i];
 }
 
@@ -243,9 +245,11 @@ static const struct cli_command *find_command(struct cli *c, struct str_list wor
 
 static bool is_family(struct str word)
 {
-	for (size_t i = 0; i < COUNT(commands); i++)
-		if (str_starts(str_c(commands[i]->name), word) && commands[i]->name[word.n] == ' ')
+	for (size_t i = 0; i < COUNT(commands); i++) {
+		const char *name = command_at(i)->name;
+		if (str_starts(str_c(name), word) && name[word.n] == ' ')
 			return true;
+	}
 	return false;
 }
 

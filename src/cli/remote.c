@@ -214,14 +214,23 @@ static void add_ids_of(struct cli *c, struct str_list *list, size_t *cap, struct
 		}
 }
 
+static int empty_id(const struct cli *c)
+{
+	const struct answered a = { .exit = EXIT_USAGE, .why = S("an id is empty; give a number such as 42, a long id, or - to read ids") };
+	return remote_complain(c, &a);
+}
+
 int remote_ids(struct cli *c, struct str_list *ret)
 {
 	size_t cap = 16;
 	struct str text;
 	*ret = (struct str_list){ NEWN(&c->mem, struct str, cap), 0 };
 	for (size_t i = 0; i < c->args.n; i++) {
-		if (!str_eq(c->args.v[i], S("-"))) {
-			add_id(c, ret, &cap, without_hash(c->args.v[i]));
+		struct str id = without_hash(c->args.v[i]);
+		if (id.n == 0)
+			return empty_id(c);
+		if (!str_eq(id, S("-"))) {
+			add_id(c, ret, &cap, id);
 			continue;
 		}
 		if (read_input(c, IDS_MAX_BYTES, &text))
@@ -287,8 +296,9 @@ static void add_outcome(struct batch *b, struct str id, struct answered a)
 int remote_each(struct cli *c, id_call *call, const char *done_word)
 {
 	struct str_list ids;
-	if (remote_ids(c, &ids))
-		return EXIT_FAILED;
+	int err = remote_ids(c, &ids);
+	if (err)
+		return err;
 	struct batch b = { .c = c, .json = BUF(ANSWER_MAX), .done_word = done_word, .is_single = ids.n == 1,
 		.as_json = str_eq(flag_text(c, "output"), S("json")) };
 	size_t tried = 0;

@@ -27,7 +27,8 @@ void add_encoded(struct buf *b, struct str s);
 struct str incident_path(struct cli *c, struct str id, const char *verb);
 struct str note_body(struct cli *c, struct str text);
 
-/* The ids that were given, from standard input when one of them is `-`; each without a '#' in front. EXIT_USAGE when there are none. */
+/* The ids that were given, from standard input when one of them is `-`; each without a '#' in front. Standard input may be empty; an empty
+ * word is EXIT_USAGE, said: a script whose variable was never set must not believe that somebody has the incident. */
 int remote_ids(struct cli *c, struct str_list *ret);
 
 /* Runs `call` for every id, says which failed, and prints what the others became. The exit code: 0, the failure all share, or EXIT_PARTLY. */

@@ -55,7 +55,7 @@ struct command {
 	int64_t clock_err_ms;            /* TIMER, CLAIM: how far `now` may be ahead; nothing is due before now less this */
 	struct settlement settlement;    /* SETTLE */
 	struct str fresh_id;             /* EVENT: a UUID nobody has, for what may be created */
-	int64_t fresh_number;            /* EVENT: a number nobody has */
+	int64_t fresh_number;            /* EVENT: a number nobody has; 0: there is none, so nothing can be opened */
 	uint64_t jitter;                 /* SETTLE: any number, spreads retries */
 };
 
@@ -85,9 +85,11 @@ struct ending {
 	struct str reason;               /* one sentence when there is something to explain */
 	struct str incident;             /* the incident concerned, when there is one */
 	struct str dedup_key;            /* EVENT: the key that counts from now on */
-	bool used_fresh_number;
+	bool used_fresh_number, lacks_number;
 	bool has_resolved;               /* an incident ended */
+	bool is_replay;                  /* the outcome is that of the same request before; nothing happened now */
 	uint32_t pages_owed, levels_entered;
+	uint32_t pages_ended[4];         /* by page_status */
 };
 struct effects {
 	struct arena *a;                 /* everything below lives here */

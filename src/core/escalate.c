@@ -55,7 +55,7 @@ static void owe_target(struct step *s, const struct incident *inc, size_t t, str
 /* Owes a page to everyone these targets reach, and writes the entry that says so. Returns how many pages are owed. */
 static size_t owe_all(struct step *s, struct incident *inc, const struct strs *targets, enum entry_type type, const char *what)
 {
-	struct owed o = { { NEWN(s->a, struct str, PAGES_PER_LEVEL_MAX), 0 }, BUF(32 << 10), 0, 0 };
+	struct owed o = { { NEWN(s->a, struct str, PAGES_PER_LEVEL_MAX), 0 }, BUF(64 << 10), 0, 0 };
 	for (size_t t = 0; t < targets->n; t++)
 		owe_target(s, inc, t, targets->v[t], &o);
 	struct str text = arena_fmt(s->a, "%s: %s%.*s", what, o.ids.n ? "paging " : "nobody to page", STR_ARG(buf_str(&o.names)));
@@ -79,7 +79,7 @@ static void enter_level(struct step *s, struct incident *inc, const struct polic
 	size_t pages = owe_all(s, inc, &l->targets, ENTRY_LEVEL, what.p);
 	inc->due_at = pages ? s->now + l->timeout : s->now;
 	if (MUTANT(20) && pages)
-		inc->due_at -= 60 * 1000;
+		inc->due_at -= 60 * 1000LL;
 }
 
 static void exhaust(struct step *s, struct incident *inc, const struct policy *p)
@@ -135,7 +135,7 @@ void decide_timer(struct step *s)
 	}
 	struct move m = incident_move(inc->status, EV_DUE);
 	if (MUTANT(10) && inc->status == ACKNOWLEDGED && inc->due_at == 0) {
-		inc->due_at = s->now;
+		inc->due_at = s->now - s->c->clock_err_ms;
 		m.acts = ACT_NEXT_LEVEL;
 	}
 	if (inc->due_at == 0 || s->now - s->c->clock_err_ms < inc->due_at || m.acts == ACT_KEEP) {

@@ -132,8 +132,11 @@ static void trigger(struct step *s, const struct known *k)
 		const struct group *g = step_get(s, KIND_group, group_id(s->a, svc->id));
 		grouped = g ? open_incident(s, g->incident) : NULL;
 	}
+	s->out->end.lacks_number = !grouped && s->c->fresh_number == 0;
 	if (grouped)
 		fold(s, k, grouped, true);
+	else if (s->out->end.lacks_number)
+		step_end(s, OUT_REFUSED, NULL, S("no incident number is at hand"));
 	else
 		create(s, k, svc);
 }

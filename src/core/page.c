@@ -34,6 +34,7 @@ static void end_page(struct step *s, struct page *p, enum page_status status, st
 	p->ended_at = s->now;
 	p->retry_at = 0;
 	p->reason = reason;
+	s->out->end.pages_ended[status]++;
 	step_put_page(s, p);
 }
 
@@ -94,7 +95,7 @@ void decide_claim(struct step *s)
 	step_end(s, OUT_DONE, inc, S(""));
 	if (inc == NULL || (inc->status != DETECTED && !MUTANT(40))) {
 		end_page(s, p, PAGE_CANCELLED, why_silent(s, inc));
-	} else if (is_over && (p->attempt > 0 || MUTANT(13))) {
+	} else if ((is_over && (p->attempt > 0 || MUTANT(13))) || (MUTANT(43) && p->claimed_at && p->retry_at - p->claimed_at == s->v->world->claim_ms)) {
 		fail_page(s, p, inc, life_over(s, p));
 	} else if (is_over && !is_current(p, inc)) {
 		end_page(s, p, PAGE_CANCELLED, arena_fmt(s->a, "superseded by level %lld of round %lld", (long long)inc->level,

@@ -21,8 +21,9 @@ bool receipt_replays(struct step *s, struct str id)
 	if (!str_eq(r->fingerprint, s->c->event.fingerprint)) {
 		step_end(s, OUT_INVALID, NULL, S("this Idempotency-Key was used for another request"));
 	} else {
-		step_end(s, OUT_NOTHING, NULL, S("this request was accepted before"));
+		step_end(s, r->has_opened ? OUT_CREATED : OUT_NOTHING, NULL, S("this request was accepted before"));
 		s->out->end.incident = r->incident;
+		s->out->end.is_replay = true;
 	}
 	return true;
 }
@@ -34,7 +35,7 @@ void receipt_put(struct step *s, struct str id)
 	if (end->outcome != OUT_CREATED && end->outcome != OUT_FOLDED && end->outcome != OUT_DONE && end->outcome != OUT_NOTHING)
 		return;
 	*r = (struct receipt){ .id = id, .fingerprint = s->c->event.fingerprint, .incident = end->incident, .dedup_key = end->dedup_key,
-		.at = s->now };
+		.has_opened = end->outcome == OUT_CREATED, .at = s->now };
 	if (!MUTANT(7))
 		step_put(s, KIND_receipt, id, r, INT64_MAX, s->now + s->v->world->receipt_ms);
 }

@@ -87,8 +87,7 @@ void step_end(struct step *s, enum outcome outcome, const struct incident *inc, 
 
 struct str alert_id(struct arena *a, struct str integration, struct str service, struct str dedup_key)
 {
-	struct buf b = BUF(1024), hex = BUF(2 * SHA256_N);
-	uint8_t sha[SHA256_N];
+	struct buf b = BUF(1024);
 	if (!MUTANT(22))
 		buf_add(&b, integration);
 	buf_char(&b, '\0');
@@ -96,11 +95,8 @@ struct str alert_id(struct arena *a, struct str integration, struct str service,
 	buf_char(&b, '\0');
 	buf_add(&b, dedup_key);
 	assert(b.err == 0);
-	sha256(buf_str(&b), sha);
-	hex_write(&hex, sha, sizeof sha);
-	struct str id = arena_str(a, buf_str(&hex));
+	struct str id = sha256_hex(a, buf_str(&b));
 	buf_free(&b);
-	buf_free(&hex);
 	return id;
 }
 

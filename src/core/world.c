@@ -6,7 +6,7 @@
 
 /* Every list is an array of structs that hold their id at a known place, and has an index of pointers in the order of the ids: one search and
  * one sort serve them all. */
-enum shelf_no { SERVICES, POLICIES, USERS, INTEGRATIONS, CHANNELS };
+enum shelf_no { SERVICES, POLICIES, USERS, CHANNELS };
 struct shelf { const void **sorted; size_t n, id_off; };
 
 static struct str id_of(const void *item, size_t id_off)
@@ -46,11 +46,6 @@ const struct channel_def *world_channel(const struct world *w, struct str id)
 	return FIND(w, channels, CHANNELS, channel_def, id);
 }
 
-const struct integration *world_integration(const struct world *w, struct str id)
-{
-	return FIND(w, integrations, INTEGRATIONS, integration, id);
-}
-
 const struct policy *world_policy(const struct world *w, struct str id, struct str *ret_ref)
 {
 	const struct policy *p = FIND(w, policies, POLICIES, policy, id);
@@ -70,15 +65,12 @@ const struct policy *world_policy_by_ref(const struct world *w, struct str ref)
 
 struct str world_policy_ref(struct arena *a, const struct policy *p)
 {
-	struct buf json = BUF(1 << 20), hex = BUF(64);
-	uint8_t sha[SHA256_N];
+	struct buf json = BUF(1 << 20);
 	desc_write(&json, &policy_entity, p, V_STORE);
 	assert(json.err == 0);
-	sha256(buf_str(&json), sha);
-	hex_write(&hex, sha, 8);
-	struct str ref = arena_fmt(a, "%.*s@%.*s", STR_ARG(p->id), STR_ARG(buf_str(&hex)));
+	struct str hash = sha256_hex(a, buf_str(&json));
+	struct str ref = arena_fmt(a, "%.*s@%.16s", STR_ARG(p->id), hash.p);
 	buf_free(&json);
-	buf_free(&hex);
 	return ref;
 }
 
@@ -90,7 +82,6 @@ struct str world_policy_ref(struct arena *a, const struct policy *p)
 BY_ID(service)
 BY_ID(policy)
 BY_ID(user)
-BY_ID(integration)
 BY_ID(channel_def)
 
 static const void **sorted(struct arena *a, const void *v, size_t n, size_t size, int (*by_id)(const void *, const void *))
@@ -109,7 +100,6 @@ void world_make_index(struct arena *a, struct world *w)
 	w->index[SERVICES] = SORTED(services, service);
 	w->index[POLICIES] = SORTED(policies, policy);
 	w->index[USERS] = SORTED(users, user);
-	w->index[INTEGRATIONS] = SORTED(integrations, integration);
 	w->index[CHANNELS] = SORTED(channels, channel_def);
 }
 

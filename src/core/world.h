@@ -15,7 +15,7 @@ struct world {
 	struct integration_list integrations;
 	struct channel_def_list channels;
 	struct str *policy_refs;         /* for policies.v[i]: its snapshot id, ID@HASH; made by world_make_refs */
-	const void **index[5];           /* the lists above in the order of their ids; made by world_make_index */
+	const void **index[4];           /* services, policies, users and channels in the order of their ids; made by world_make_index */
 	int64_t page_life_ms;            /* retries of a page end after this; 15 min */
 	int64_t claim_ms;                /* a claim runs out after this; 30 s */
 	int64_t receipt_ms;              /* idempotency keys are remembered so long; 24 h */
@@ -28,7 +28,6 @@ void world_make_refs(struct arena *a, struct world *w);      /* once the policie
 const struct service *world_service(const struct world *w, struct str id);
 const struct user *world_user(const struct world *w, struct str id);
 const struct channel_def *world_channel(const struct world *w, struct str id);
-const struct integration *world_integration(const struct world *w, struct str id);
 const struct policy *world_policy(const struct world *w, struct str id, struct str *ret_ref);   /* and its snapshot id */
 const struct policy *world_policy_by_ref(const struct world *w, struct str ref);                /* NULL: an older version */
 

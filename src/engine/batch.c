@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { SLOTS_EACH = 8, UNKNOWN_TRIES = 3, BATCH_ARENA = 256 << 20 };
+enum { SLOTS_EACH = 8, CHECKS_MAX = 2 * STORE_WRITES_MAX, UNKNOWN_TRIES = 3, BATCH_ARENA = 512 << 20, PREFETCH_MAX = 32 << 20, FULL_AT = 96 << 20 };
 
 struct slot {
 	struct slot *next;               /* in its chain of the table */
@@ -160,7 +160,7 @@ void batch_prefetch(struct batch *b, const struct command *const *commands, size
 		for (size_t k = 0; k < m; k++)
 			want(b, needs[k].kind, needs[k].id);
 	}
-	while (b->wanted != NULL && read_wanted(b))
+	while (b->wanted != NULL && b->mem.used < PREFETCH_MAX && read_wanted(b))
 		continue;
 	b->wanted = NULL;
 }
@@ -246,6 +246,18 @@ static int unit_new(struct batch *b)
 	return u;
 }
 
+/* Once: a store refuses a transaction that names a document twice. */
+static void check_add(struct batch *b, struct unit *unit, struct slot *s)
+{
+	if (unit->checks == NULL)
+		unit->checks = NEWN(&b->mem, struct slot *, CHECKS_MAX);
+	for (size_t i = 0; i < unit->n_checks; i++)
+		if (unit->checks[i] == s)
+			return;
+	assert(unit->n_checks < CHECKS_MAX);
+	unit->checks[unit->n_checks++] = s;
+}
+
 static int unit_join(struct batch *b, int a, int other)
 {
 	if (a == other)
@@ -257,7 +269,7 @@ static int unit_join(struct batch *b, int a, int other)
 	*tail = from->slots;
 	into->n += from->n;
 	for (size_t i = 0; i < from->n_checks; i++)
-		into->checks[into->n_checks++] = from->checks[i];
+		check_add(b, into, from->checks[i]);
 	from->slots = NULL;
 	from->n = from->n_checks = 0;
 	from->into = a;
@@ -276,6 +288,15 @@ static int touched_unit(struct batch *b)
 	return u;
 }
 
+/* The next command of this batch sees the version that this one makes: whoever expects the one before is late. */
+static const void *as_committed(struct batch *b, const void *obj, uint64_t ver)
+{
+	struct incident *inc = NEW(&b->mem, struct incident);
+	*inc = *(const struct incident *)obj;
+	show_version(KIND_incident, inc, ver);
+	return inc;
+}
+
 static void change(struct batch *b, int u, const struct effect *e)
 {
 	struct slot *s = slot_find(b, e->kind, e->id);
@@ -291,7 +312,7 @@ static void change(struct batch *b, int u, const struct effect *e)
 		unit->n++;
 	}
 	s->unit = u;
-	s->obj = e->obj;
+	s->obj = e->kind == KIND_incident ? as_committed(b, e->obj, s->ver + 1) : e->obj;
 	s->due = e->due;
 	s->expire = e->expire;
 }
@@ -300,13 +321,9 @@ static void change(struct batch *b, int u, const struct effect *e)
 static void keep_checks(struct batch *b, int u)
 {
 	struct unit *unit = &b->units[u];
-	for (struct slot *s = b->touched; s != NULL; s = s->touched_next) {
-		if (s->is_changed || !b->has_other_writers)
-			continue;
-		if (unit->checks == NULL)
-			unit->checks = NEWN(&b->mem, struct slot *, STORE_WRITES_MAX * 2);
-		unit->checks[unit->n_checks++] = s;
-	}
+	for (struct slot *s = b->touched; s != NULL; s = s->touched_next)
+		if (!s->is_changed && b->has_other_writers)
+			check_add(b, unit, s);
 }
 
 static void keep_effects(struct batch *b, struct member *m)
@@ -314,8 +331,6 @@ static void keep_effects(struct batch *b, struct member *m)
 	int u = touched_unit(b);
 	if (b->scratch.n > 0) {
 		u = u < 0 ? unit_new(b) : u;
-		if (b->units[u].checks == NULL && b->has_other_writers)
-			b->units[u].checks = NEWN(&b->mem, struct slot *, STORE_WRITES_MAX * 2);
 		for (size_t i = 0; i < b->scratch.n; i++)
 			change(b, u, &b->scratch.v[i]);
 		keep_checks(b, u);
@@ -333,50 +348,68 @@ static void forget_touched(struct batch *b)
 struct member *batch_add(struct batch *b, struct command *c, void *tag)
 {
 	struct view v = { b, view_get, b->world };
+	bool is_first = b->n_members == 0;
 	assert(b->n_members < b->size);
-	struct member *m = &b->members[b->n_members++];
-	*m = (struct member){ .command = c, .tag = tag, .unit = -1 };
+	if (!is_first && b->mem.used > FULL_AT)
+		return NULL;
 	b->read_rc = STORE_OK;
 	b->scratch.a = &b->mem;
 	decide(&v, c, b->now_ms, &b->scratch);
+	if (!is_first && b->read_rc == STORE_OK && writes_after(b) > STORE_WRITES_MAX) {
+		forget_touched(b);
+		return NULL;
+	}
+	struct member *m = &b->members[b->n_members++];
+	*m = (struct member){ .command = c, .tag = tag, .unit = -1, .end = b->scratch.end };
 	m->rc = b->read_rc;
-	if (m->rc == STORE_OK && writes_after(b) > STORE_WRITES_MAX) {
-		m->was_put_off = true;
-	} else if (m->rc == STORE_OK) {
+	if (m->rc == STORE_OK) {
 		keep_effects(b, m);
-		m->end = b->scratch.end;
 		m->incident = m->end.incident.n ? view_get(b, KIND_incident, m->end.incident) : NULL;
+		if (m->unit < 0)                          /* what it shows may be another command's doing: then it stands or falls with that */
+			m->unit = touched_unit(b);
 	}
 	forget_touched(b);
 	return m;
 }
 
-static void encode(struct batch *b, const struct slot *s, struct buf *json, struct store_write *w)
+/* False: larger than any document may be. */
+static bool encode(struct batch *b, const struct slot *s, struct buf *json, struct store_write *w)
 {
 	const struct entity *e = kinds[s->kind].entity;
 	buf_clear(json);
 	desc_write(json, e, s->obj, V_STORE);
-	assert(json->err == 0);
+	if (json->err)
+		return false;
 	*w = (struct store_write){ .op = STORE_PUT, .kind = (store_kind)s->kind, .id = s->id, .expect = s->ver, .due = s->due,
 		.expire = s->expire, .body = arena_str(&b->mem, buf_str(json)) };
 	desc_keys(&b->mem, e, s->obj, w->idx, STORE_IDX);
+	return true;
 }
 
-static void unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct buf *json, struct store_txn *t)
+/* A condition on what this transaction writes stands with the write; on what another one of this batch writes it must still hold. */
+static bool is_own(struct batch *b, const struct unit *u, const struct slot *s)
+{
+	return s->is_changed && &b->units[unit_root(b, s->unit)] == u;
+}
+
+/* False: a document is too large. */
+static bool unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct buf *json, struct store_txn *t)
 {
 	struct store_write *w = NEWN(&b->mem, struct store_write, u->n + u->n_checks);
 	size_t n = 0;
+	bool is_small = true;
 	for (int pass = 0; pass < 2; pass++)             /* what nobody ever writes again first: its token stays, see settle_unknown */
 		for (const struct slot *s = u->slots; s != NULL; s = s->unit_next)
 			if (kinds[s->kind].is_append_only == (pass == 0) && !(MUTANT(3) && s->kind == KIND_page && s->ver == 0))
-				encode(b, s, json, &w[n++]);
+				is_small &= encode(b, s, json, &w[n++]);
 	for (size_t i = 0; i < u->n_checks; i++)
-		if (!u->checks[i]->is_changed)
+		if (!is_own(b, u, u->checks[i]))
 			w[n++] = (struct store_write){ .op = STORE_CHECK, .kind = (store_kind)u->checks[i]->kind, .id = u->checks[i]->id,
 				.expect = u->checks[i]->ver, .due = STORE_NO_DUE, .expire = STORE_NO_DUE };
 	rng_bytes(rng, t->token.b, sizeof t->token.b);
 	t->w = w;
 	t->n = n;
+	return is_small;
 }
 
 /* A conflict on asking again is a definite no only if a document that is written once came first: it would still carry the token. Any other
@@ -454,10 +487,10 @@ static void commit_units(struct batch *b, struct rng *rng, struct metrics *m)
 	struct buf json = BUF(STORE_BODY_MAX);
 	size_t n = 0;
 	for (size_t u = 0; u < b->n_units; u++)
-		if (b->units[u].n > 0) {
-			unit_txn(b, &b->units[u], rng, &json, &txns[n]);
+		if (b->units[u].n > 0 && unit_txn(b, &b->units[u], rng, &json, &txns[n]))
 			unit_of[n++] = (int)u;
-		}
+		else
+			b->units[u].rc = STORE_TOOBIG;            /* unless a commit says otherwise; those joined into another have no say */
 	buf_free(&json);
 	if (n > 0)
 		store_commit(b->store, txns, results, n);
@@ -487,17 +520,14 @@ void batch_commit(struct batch *b, struct rng *rng, struct metrics *m)
 	commit_units(b, rng, m);
 	for (size_t i = 0; i < b->n_members; i++) {
 		struct member *x = &b->members[i];
-		if (x->unit < 0 || x->rc != STORE_OK)
-			continue;
-		x->rc = b->units[unit_root(b, x->unit)].rc;
+		if (x->unit >= 0 && x->rc == STORE_OK)
+			x->rc = b->units[unit_root(b, x->unit)].rc;
 		if (MUTANT(1) && x->rc != STORE_CONFLICT)
 			x->rc = STORE_OK;
-		struct slot *s = x->incident && x->rc == STORE_OK ? slot_find(b, KIND_incident, x->end.incident) : NULL;
-		if (s && s->is_changed) {                 /* as committed: later members of the unit may have changed it further */
-			struct incident *shown = NEW(&b->mem, struct incident);
-			*shown = *(const struct incident *)s->obj;
-			show_version(KIND_incident, shown, s->ver + 1);
-			x->incident = shown;
-		}
+		struct slot *s = x->incident && x->unit >= 0 ? slot_find(b, KIND_incident, x->end.incident) : NULL;
+		if (x->rc != STORE_OK)
+			x->incident = NULL;                       /* what was decided and is not stored is nobody's business */
+		else if (s && s->is_changed)
+			x->incident = s->obj;                     /* as committed: later members of the unit may have changed it further */
 	}
 }

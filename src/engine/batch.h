@@ -18,7 +18,6 @@ struct member {
 	const struct incident *incident; /* as it will be when the unit is committed; NULL: none */
 	int unit;                        /* -1: rests on nothing that this batch changes */
 	enum store_rc rc;                /* STORE_OK: the outcome is durable (or changed nothing) */
-	bool was_put_off;                /* not decided: it would have made a transaction too large; give it to the next batch */
 };
 
 struct slot;
@@ -50,7 +49,8 @@ void batch_begin(struct batch *b, struct store *store, const struct world *w, in
 void batch_prefetch(struct batch *b, const struct command *const *commands, size_t n);
 /* A document that was read for this batch already. obj must live as long as the batch. */
 void batch_know(struct batch *b, const struct store_doc *d, const void *obj);
-/* Decides one command and keeps its effects for the commit. The member lives until the next batch_begin. */
+/* Decides one command and keeps its effects for the commit. The member lives until the next batch_begin. NULL: not decided, because a
+ * transaction would become too large or memory runs short; commit, and give it to the next batch. The first one always gets in. */
 struct member *batch_add(struct batch *b, struct command *c, void *tag);
 /* Commits everything decided. Fills in rc of every member. */
 void batch_commit(struct batch *b, struct rng *rng, struct metrics *m);

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_WHEN_BUSY = 8, SCAN_MIN = 256, SCAN_MAX = 4096, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250 };
+enum { CLAIMS_WHEN_BUSY = 8, SCAN_MIN = 256, SCAN_MAX = 1 << 16, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250,
+	PEEK_ARENA = 8 << 20,
+	SEND_TAKES_MS = 11 * 1000 };     /* a send begins within 1 s of its read and ends within 10 s */
 
 static const struct outlet *outlet_find(const struct setup *s, struct str id)
 {
@@ -133,42 +135,82 @@ static void send_some(struct engine *e, const struct claimed *c, size_t n)
 	store_docs_free(&docs);
 }
 
+/* Whether a send that begins now is over before the claim is. A commit may have taken long; then the claim runs out by itself, because
+ * somebody else may have the page by the time ours arrives. */
+static bool is_in_time(const struct engine *e, int64_t claimed_ms)
+{
+	int64_t age = e->env.mono_ms(e->env.ctx) - claimed_ms, life = e->setup->world->claim_ms;
+	return age <= (life > 2 * SEND_TAKES_MS ? life - SEND_TAKES_MS : life / 2);
+}
+
 void courier_send(struct engine *e)
 {
 	enum { SOME = STORE_GET_MAX / 2 };
-	for (size_t i = 0; i < e->n_claimed; i += SOME)
+	int64_t claimed_ms = e->mono_ms;                  /* of this step, so before the commit */
+	size_t i = 0;
+	for (; i < e->n_claimed && is_in_time(e, claimed_ms); i += SOME)
 		send_some(e, e->claimed + i, e->n_claimed - i < SOME ? e->n_claimed - i : SOME);
+	if (i < e->n_claimed)
+		engine_log(e, LOG_WARN, S(""), "the store took so long that the claims of %zu pages would end before they are sent; they are tried again",
+		    e->n_claimed - i);
 	e->n_claimed = 0;
 }
 
-struct room { struct str channel; size_t left; };
-struct rooms { struct room v[32]; size_t n; };
+/* How many more each channel takes; NOT_ASKED: unknown so far. */
+struct rooms { size_t *left; };
+#define NOT_ASKED SIZE_MAX
 
+static struct rooms rooms_new(struct engine *e)
+{
+	struct rooms r = { NEWN(&e->step_mem, size_t, e->setup->n_outlets) };
+	for (size_t i = 0; i < e->setup->n_outlets; i++)
+		r.left[i] = NOT_ASKED;
+	return r;
+}
+
+/* A channel that is not configured takes everything: its pages are to fail, and soon. */
 static bool takes(struct engine *e, struct rooms *r, struct str channel)
 {
-	size_t i = 0;
-	while (i < r->n && !str_eq(r->v[i].channel, channel))
-		i++;
-	if (i == r->n) {
-		if (r->n == COUNT(r->v))
-			return true;
-		size_t left = outlet_find(e->setup, channel) ? e->env.send_room(e->env.ctx, channel) : CLAIMS_MAX;
-		r->v[r->n++] = (struct room){ channel, left };
-	}
-	if (r->v[i].left == 0)
+	const struct outlet *o = outlet_find(e->setup, channel);
+	size_t *left = o ? &r->left[o - e->setup->outlets] : NULL;
+	if (left == NULL)
+		return true;
+	if (*left == NOT_ASKED)
+		*left = e->env.send_room(e->env.ctx, channel);
+	if (*left == 0)
 		return false;
-	r->v[i].left--;
+	--*left;
 	return true;
 }
 
-/* Makes the claim of a due page a thing to do, if its channel takes it. */
-static bool claim_one(struct engine *e, struct rooms *rooms, const struct store_doc *d)
+/* The end of its latest attempt is known and not stored yet: it may have been delivered. */
+static bool is_settling(const struct engine *e, struct str page)
+{
+	for (size_t i = 0; i < e->waiting.n; i++) {
+		const struct command *c = &e->waiting.v[i].job->command;
+		if (c->kind == CMD_SETTLE && str_eq(c->page, page))
+			return true;
+	}
+	return false;
+}
+
+/* Whether it can go out now. Decoded in memory that is forgotten at once: of a crowded channel there may be very many. */
+static bool is_wanted(struct engine *e, struct arena *a, struct rooms *rooms, const struct store_doc *d)
 {
 	enum store_rc rc = STORE_OK;
-	const struct page *p = batch_decode(&e->step_mem, d, &rc);
+	arena_reset(a);
+	const struct page *p = batch_decode(a, d, &rc);
 	engine_saw(e, rc);
-	if (p == NULL || !takes(e, rooms, p->channel))
+	return p != NULL && !is_settling(e, p->id) && takes(e, rooms, p->channel);
+}
+
+/* Makes the claim of a due page a thing to do, if its channel takes it. */
+static bool claim_one(struct engine *e, struct arena *a, struct rooms *rooms, const struct store_doc *d)
+{
+	enum store_rc rc = STORE_OK;
+	if (!is_wanted(e, a, rooms, d))
 		return false;
+	const struct page *p = batch_decode(&e->step_mem, d, &rc);
 	struct job *j = engine_own_job(e, CMD_CLAIM, d->id, S(""));
 	j->command.owner = e->setup->replica;
 	engine_todo(e, j);
@@ -176,10 +218,22 @@ static bool claim_one(struct engine *e, struct rooms *rooms, const struct store_
 	return true;
 }
 
+/* How far to look next time: further while nothing in reach can go out, less again when there is no such crowd. */
+static void scan_next(struct engine *e, size_t seen, bool is_crowded, bool is_flowing)
+{
+	if (is_flowing)
+		e->page_scan = 0;
+	else if (is_crowded)
+		e->page_scan *= 2;
+	else if (seen < e->page_scan / 2)
+		e->page_scan /= 2;
+}
+
 /* Claims what is due, lowest first, as much as the channels take. */
 static void claim(struct engine *e, const struct store_docs *docs)
 {
-	struct rooms rooms = { .n = 0 };
+	struct rooms rooms = rooms_new(e);
+	struct arena peek = ARENA(PEEK_ARENA);
 	e->found = NEWN(&e->step_mem, struct found, CLAIMS_MAX);
 	e->claimed = NEWN(&e->step_mem, struct claimed, CLAIMS_MAX);
 	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
@@ -191,10 +245,11 @@ static void claim(struct engine *e, const struct store_docs *docs)
 			continue;
 		}
 		due++;
-		n += claim_one(e, &rooms, d);
+		n += claim_one(e, &peek, &rooms, d);
 	}
+	arena_free(&peek);
 	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan && docs->n < SCAN_MAX;
-	e->page_scan = is_crowded ? e->page_scan * 2 : 0;
+	scan_next(e, docs->n, is_crowded, n == max);
 	if (n < max && later != INT64_MAX && later + e->now_err_ms < e->next_page_ms)
 		e->next_page_ms = later + e->now_err_ms;
 	if (n < due && e->now_ms + FULL_MS < e->next_page_ms)

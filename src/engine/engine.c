@@ -54,17 +54,29 @@ void engine_log(struct engine *e, enum log_level level, struct str incident, con
 	buf_free(&b);
 }
 
+/* Nothing heals a store that must not be written any more. */
+static void set_health(struct engine *e, enum store_rc health)
+{
+	bool works = health == STORE_OK;
+	if (health == e->health || e->health == STORE_FENCED)
+		return;
+	e->health = health;
+	engine_log(e, works ? LOG_INFO : LOG_ERROR, S(""), "store: %s", works ? "works again" : store_rc_name(health));
+}
+
+/* One call that went well proves little: a full store still reads, and still writes what it has room for. So a fault lasts until a while has
+ * passed without one, and is said once. */
 void engine_saw(struct engine *e, enum store_rc rc)
 {
 	bool is_fault = rc == STORE_UNKNOWN || rc == STORE_DOWN || rc == STORE_FULL || rc == STORE_FENCED || rc == STORE_CORRUPT;
-	if (is_fault)
-		atomic_fetch_add_explicit(&e->metrics.store_errors, 1, memory_order_relaxed);
 	if (rc == STORE_CONFLICT)
 		atomic_fetch_add_explicit(&e->metrics.conflicts, 1, memory_order_relaxed);
-	enum store_rc health = is_fault ? rc : STORE_OK;
-	if (health != e->health && (rc == STORE_OK || is_fault)) {
-		engine_log(e, health == STORE_OK ? LOG_INFO : LOG_ERROR, S(""), "store: %s", health == STORE_OK ? "works again" : store_rc_name(rc));
-		e->health = health;
+	if (is_fault) {
+		atomic_fetch_add_explicit(&e->metrics.store_errors, 1, memory_order_relaxed);
+		e->fault_mono_ms = e->mono_ms;
+		set_health(e, rc);
+	} else if (rc == STORE_OK && e->mono_ms - e->fault_mono_ms >= CALM_MS) {
+		set_health(e, STORE_OK);
 	}
 }
 
@@ -131,11 +143,16 @@ static void count_event(struct metrics *m, enum outcome outcome)
 	}
 }
 
-static void count_settled(struct metrics *m, const struct settlement *s)
+/* A page counts as what became of it in the end, whoever ended it; what goes back to be tried again counts each time. */
+static void count_pages(struct metrics *m, const struct member *x)
 {
-	atomic_uint_fast64_t *of[] = { [VERDICT_DELIVERED] = &m->pages_delivered, [VERDICT_RETRY] = &m->pages_retried,
-		[VERDICT_REFUSED] = &m->pages_failed, [VERDICT_UNSENT] = &m->pages_cancelled };
-	atomic_fetch_add_explicit(of[s->verdict], 1, memory_order_relaxed);
+	const struct command *c = x->command;
+	const uint32_t *ended = x->end.pages_ended;
+	bool is_retried = c->kind == CMD_SETTLE && x->end.outcome == OUT_DONE && c->settlement.verdict == VERDICT_RETRY;
+	atomic_fetch_add_explicit(&m->pages_delivered, ended[PAGE_DELIVERED], memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->pages_failed, ended[PAGE_FAILED], memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->pages_cancelled, ended[PAGE_CANCELLED], memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->pages_retried, is_retried && ended[PAGE_FAILED] == 0, memory_order_relaxed);
 }
 
 void engine_count(struct engine *e, const struct member *x)
@@ -148,14 +165,14 @@ void engine_count(struct engine *e, const struct member *x)
 	atomic_fetch_add_explicit(&m->levels_entered, x->end.levels_entered, memory_order_relaxed);
 	atomic_fetch_add_explicit(&m->incidents_resolved, x->end.has_resolved, memory_order_relaxed);
 	if (c->kind == CMD_EVENT)
-		count_event(m, x->end.outcome);
-	if (c->kind == CMD_SETTLE && x->end.outcome == OUT_DONE)
-		count_settled(m, &c->settlement);
+		count_event(m, x->end.is_replay ? OUT_NOTHING : x->end.outcome);
+	count_pages(m, x);
 }
 
 /* A policy in force is stored under its snapshot id before any incident names it. */
 static enum store_rc keep_policy(struct engine *e, const struct policy *p, struct str ref)
 {
+	enum { TRIES = 4 };
 	struct store_docs docs = { 0 };
 	store_kind kind = KIND_policy;
 	enum store_rc rc = store_get(e->env.store, &kind, &ref, 1, &docs);
@@ -170,7 +187,7 @@ static enum store_rc keep_policy(struct engine *e, const struct policy *p, struc
 	struct store_txn t = { .w = &w, .n = 1 };
 	struct store_result r = { .rc = STORE_TOOBIG };
 	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
-	if (json.err == 0)
+	for (int i = 0; json.err == 0 && (i == 0 || r.rc == STORE_UNKNOWN) && i < TRIES; i++)
 		store_commit(e->env.store, &t, &r, 1);
 	buf_free(&json);
 	return r.rc == STORE_CONFLICT ? STORE_OK : r.rc;     /* another replica was first: the content is the same by its name */
@@ -223,12 +240,14 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 		courier_settle(e, sent, n_sent);
 	if (rc != STORE_OK) {
 		refuse_all(e, jobs, n_jobs, rc);
+		intake_expire(e);
 		return e->mono_ms + 500;
 	}
 	atomic_store_explicit(&e->metrics.last_cycle_ms, e->now_ms, memory_order_relaxed);
 	e->is_busy = n_jobs >= BUSY_JOBS;
 	arena_reset(&e->step_mem);
 	e->n_found = 0;
+	e->numbers.step_rc = STORE_OK;
 	intake_waiting(e);
 	for (size_t i = 0; i < n_jobs; i++)
 		engine_todo(e, jobs[i]);

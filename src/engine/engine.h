@@ -84,5 +84,5 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 bool engine_drain(struct engine *e);
 
 const struct metrics *engine_metrics(const struct engine *e);
-enum store_rc engine_health(const struct engine *e);         /* of the latest store call: what /readyz says */
+enum store_rc engine_health(const struct engine *e);         /* STORE_OK, or the latest fault of the last few seconds: what /readyz says */
 #endif

@@ -4,7 +4,10 @@
 #include "engine/batch.h"
 
 /* Incident numbers nobody else has: a block reserved by a commit of its own, so that batches never meet on one counter. */
-struct numbers { int64_t next, end, last_reserved_ms; int64_t last_block; };
+struct numbers {
+	int64_t next, end, last_reserved_ms, last_block;
+	enum store_rc step_rc;           /* why there is none in this step: asked once, not for every command */
+};
 
 /* Jobs that must be tried again later (the store was busy, or somebody else wrote first). */
 struct waiting { struct job *job; int64_t try_at_ms; };
@@ -30,6 +33,7 @@ struct engine {
 	size_t n_claimed;
 	struct metrics metrics;
 	enum store_rc health;
+	int64_t fault_mono_ms;           /* when a call of the store last failed */
 	bool is_draining, is_busy;       /* busy: many commands came at once; pages then take a smaller share of the step */
 	size_t sends_out;                /* deliveries the shell has */
 	int64_t mono_ms, now_ms, now_err_ms;     /* of this step */
@@ -44,7 +48,8 @@ struct engine {
 	size_t page_scan;                /* how many due pages to look at; grows while the first ones have no room */
 };
 
-enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, CLAIMS_MAX = 128 };
+enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, CLAIMS_MAX = 128,
+	CALM_MS = 3000 };
 
 /* Counts what a committed member did. */
 void engine_count(struct engine *e, const struct member *x);
@@ -61,6 +66,7 @@ struct job *engine_own_job(struct engine *e, enum command_kind kind, struct str 
 /* intake.c: everything to do -> batches -> one group commit each -> answers; what must wait goes to e->waiting. */
 void intake_waiting(struct engine *e);                       /* those whose pause is over become things to do */
 void intake(struct engine *e);
+void intake_expire(struct engine *e);                        /* those whose time is over are told so, without the store */
 /* numbers.c: at least one number is at hand afterwards, or why not. wanted: how many may be needed soon. */
 enum store_rc numbers_need(struct engine *e, size_t wanted);
 /* timekeeper.c: due incidents become things to do; what is long over is forgotten. */

@@ -35,22 +35,32 @@ static bool is_passing(enum store_rc rc, const struct job *j)
 	return rc == STORE_CONFLICT || rc == STORE_BUSY;
 }
 
-/* Found again: soon, not at once, as whoever was faster is still at it. */
-static void look_again(struct engine *e)
+/* Found again: soon, not at once, as whoever was faster is still at it. A store that fails is left alone for that time, however much is due. */
+static void look_again(struct engine *e, enum store_rc rc)
 {
 	int64_t at = e->now_ms + rng_between(&e->rng, 20, 200);
-	if (at < e->next_timer_ms)
+	if (at < e->next_timer_ms || rc != STORE_CONFLICT)
 		e->next_timer_ms = at;
-	if (at < e->next_page_ms)
+	if (at < e->next_page_ms || rc != STORE_CONFLICT)
 		e->next_page_ms = at;
 }
 
 static void finish_own(struct engine *e, struct member *x)
 {
 	if (x->rc != STORE_OK && !MUTANT(4))
-		look_again(e);
+		look_again(e, x->rc);
 	else if (x->end.outcome == OUT_CLAIMED)
 		e->claimed[e->n_claimed++] = (struct claimed){ arena_str(&e->step_mem, x->command->page), arena_str(&e->step_mem, x->end.incident) };
+}
+
+/* Jittered, longer each time, and never past the deadline: whoever waits is told by then. */
+static int64_t pause_of(struct engine *e, const struct job *j, enum store_rc rc)
+{
+	int64_t longest = 50LL << (j->tries < 6 ? j->tries : 6), left = j->deadline_ms - e->mono_ms;
+	if (rc == STORE_CONFLICT && j->tries <= 3)
+		return 0;
+	int64_t pause = rng_between(&e->rng, 10, longest);
+	return pause < left ? pause : left;
 }
 
 static void finish(struct engine *e, struct member *x)
@@ -58,25 +68,26 @@ static void finish(struct engine *e, struct member *x)
 	struct job *j = x->tag;
 	j->tries++;
 	engine_saw(e, x->rc);
-	if (x->was_put_off) {
-		wait_for(e, j, 0);
-	} else if (x->rc == STORE_TOOBIG && !j->is_alone) {
+	if (x->rc == STORE_TOOBIG && !j->is_alone && j->command.kind != CMD_CLAIM) {
 		j->is_alone = true;
 		wait_for(e, j, 0);
 	} else if (is_passing(x->rc, j) && e->mono_ms < j->deadline_ms) {
-		int64_t pause = j->tries <= 3 && x->rc == STORE_CONFLICT ? 0 : rng_between(&e->rng, 10, 50LL << (j->tries < 6 ? j->tries : 6));
-		wait_for(e, j, pause);
+		wait_for(e, j, pause_of(e, j, x->rc));
 	} else {
-		struct answer a = { x->end.outcome, x->rc == STORE_CONFLICT ? STORE_BUSY : x->rc, x->end.reason, x->end.dedup_key, x->incident };
+		struct answer a = { x->end.outcome, x->rc == STORE_CONFLICT ? STORE_BUSY : x->rc, x->end.reason, x->end.dedup_key,
+			x->rc == STORE_OK ? x->incident : NULL };
 		if (x->rc == STORE_OK)
 			engine_count(e, x);
+		else if (j->owner == NULL && j->command.kind == CMD_SETTLE)
+			engine_log(e, LOG_ERROR, S(""), "how the attempt to send page %.*s ended could not be stored (%s): it may go out again",
+			    STR_ARG(j->command.page), store_rc_name(x->rc));
 		if (j->owner == NULL)
 			finish_own(e, x);
 		answer(e, j, &a);
 	}
 }
 
-/* What may be created needs an id and a number before the decision. */
+/* What may be created needs an id and a number before the decision. Why there is no number counts only for who needs one. */
 static enum store_rc prepare(struct engine *e, struct job *j, size_t wanted)
 {
 	struct command *c = &j->command;
@@ -89,7 +100,7 @@ static enum store_rc prepare(struct engine *e, struct job *j, size_t wanted)
 	engine_fresh_id(e, id);                               /* a new one each time: of an earlier try nothing was applied */
 	c->fresh_id = arena_str(&e->batch.mem, (struct str){ id, 36 });
 	enum store_rc rc = numbers_need(e, wanted);
-	c->fresh_number = e->numbers.next;
+	c->fresh_number = rc == STORE_OK ? e->numbers.next : 0;
 	return rc;
 }
 
@@ -102,29 +113,31 @@ static void prefetch(struct batch *b, struct job **jobs, size_t n)
 		batch_prefetch(b, c, n);
 }
 
-static void one_batch(struct engine *e, struct job **jobs, size_t n)
+/* As many of these as fit into one group commit, in their order; how many. */
+static size_t one_batch(struct engine *e, struct job **jobs, size_t n)
 {
 	struct batch *b = &e->batch;
+	size_t i = 0;
 	batch_begin(b, e->env.store, e->setup->world, e->now_ms, e->store_info.many_writers, n);
-	for (size_t i = 0; i < e->n_found; i++)
-		batch_know(b, &e->found[i].doc, e->found[i].page);
+	for (size_t k = 0; k < e->n_found; k++)
+		batch_know(b, &e->found[k].doc, e->found[k].page);
 	e->n_found = 0;                                       /* fresh for the first batch only */
 	prefetch(b, jobs, n);
-	for (size_t i = 0; i < n; i++) {
+	for (; i < n; i++) {
 		struct job *j = jobs[i];
 		enum store_rc rc = prepare(e, j, n - i);
-		if (rc != STORE_OK) {
-			struct member x = { .tag = j, .command = &j->command, .rc = rc, .end = { .reason = S(""), .dedup_key = S("") } };
-			finish(e, &x);
-			continue;
-		}
 		struct member *x = batch_add(b, &j->command, j);
-		e->numbers.next += x->end.used_fresh_number && x->rc == STORE_OK && !x->was_put_off;
+		if (x == NULL)
+			break;
+		if (x->rc == STORE_OK && x->end.lacks_number)
+			x->rc = rc;
+		e->numbers.next += x->end.used_fresh_number && x->rc == STORE_OK;
 	}
 	batch_commit(b, &e->rng, &e->metrics);
 	engine_wake_for(e, b);
-	for (size_t i = 0; i < b->n_members; i++)
-		finish(e, &b->members[i]);
+	for (size_t k = 0; k < b->n_members; k++)
+		finish(e, &b->members[k]);
+	return i;
 }
 
 void intake(struct engine *e)
@@ -134,9 +147,23 @@ void intake(struct engine *e)
 		n = 1;
 		while (!t->v[i]->is_alone && i + n < t->n && n < BATCH_MAX && !t->v[i + n]->is_alone)
 			n++;
-		one_batch(e, t->v + i, n);
+		n = one_batch(e, t->v + i, n);
 	}
 	t->n = 0;
+}
+
+void intake_expire(struct engine *e)
+{
+	const struct answer a = { .outcome = OUT_NOTHING, .rc = STORE_BUSY, .reason = S(""), .dedup_key = S("") };
+	size_t kept = 0;
+	for (size_t i = 0; i < e->waiting.n; i++) {
+		struct waiting *w = &e->waiting.v[i];
+		if (w->job->owner != NULL && w->job->deadline_ms <= e->mono_ms)
+			answer(e, w->job, &a);
+		else
+			e->waiting.v[kept++] = *w;
+	}
+	e->waiting.n = kept;
 }
 
 void intake_waiting(struct engine *e)

@@ -1,4 +1,4 @@
-/* metrics.h - the figures of the engine, declared once: COUNTER_LIST and HISTOGRAM_LIST give the struct and the exposition.
+/* metrics.h - the figures of the engine, declared once: COUNTER_LIST gives the struct and the exposition.
  * Counters only go up and start at 0; they may be read from another thread (relaxed atomics).
  */
 #ifndef ENGINE_METRICS_H

@@ -45,8 +45,8 @@ enum store_rc numbers_need(struct engine *e, size_t wanted)
 {
 	struct numbers *n = &e->numbers;
 	enum store_rc rc = STORE_OK;
-	if (n->next < n->end)
-		return STORE_OK;
+	if (n->next < n->end || n->step_rc != STORE_OK)
+		return n->next < n->end ? STORE_OK : n->step_rc;
 	int64_t block = e->mono_ms - n->last_reserved_ms < 100 ? n->last_block * 2 : 1;
 	if (block < (int64_t)wanted)
 		block = (int64_t)wanted;
@@ -59,5 +59,5 @@ enum store_rc numbers_need(struct engine *e, size_t wanted)
 	}
 	n->last_block = block;
 	n->last_reserved_ms = e->mono_ms;
-	return rc;
+	return n->step_rc = rc;
 }

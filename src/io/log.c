@@ -14,18 +14,13 @@ static const char *const names[LOG_LEVELS] = { "debug", "info", "warn", "error" 
 void log_init(struct log *l, int fd, int threshold, enum log_format format)
 {
 	l->fd = fd;
-	l->is_logfmt = format == LOG_LOGFMT || (format == LOG_AUTO && isatty(fd) == 1);
-	atomic_init(&l->threshold, threshold);
+	log_change(l, threshold, format);
 }
 
-bool log_level_read(struct str name, int *ret)
+void log_change(struct log *l, int threshold, enum log_format format)
 {
-	for (int i = 0; i < LOG_LEVELS; i++)
-		if (str_eq(name, str_c(names[i]))) {
-			*ret = i;
-			return true;
-		}
-	return false;
+	atomic_store(&l->is_logfmt, format == LOG_LOGFMT || (format == LOG_AUTO && isatty(l->fd) == 1));
+	atomic_store(&l->threshold, threshold);
 }
 
 static void write_logfmt(struct buf *b, int level, struct str incident, struct str text)

@@ -15,10 +15,10 @@ enum { LOG_LINE_MAX = 4 << 10, LOG_LEVELS = 4 };
 enum log_format { LOG_AUTO, LOG_LOGFMT, LOG_JSON };          /* AUTO: as the descriptor is a terminal or not */
 struct log {
 	int fd;
-	bool is_logfmt;
-	atomic_int threshold;            /* lines below this level are not written; may change at any time */
+	atomic_bool is_logfmt;
+	atomic_int threshold;            /* lines below this level are not written */
 };
 void log_init(struct log *l, int fd, int threshold, enum log_format format);
-bool log_level_read(struct str name, int *ret);              /* "debug", "info", "warn", "error" */
+void log_change(struct log *l, int threshold, enum log_format format);             /* any thread, at any time */
 void log_write(struct log *l, int level, struct str incident, const char *text);   /* any thread; incident may be empty */
 #endif

@@ -36,12 +36,32 @@ static struct token describe(struct cli *c, const char *text, int64_t now_ms)
 		.expires_at = life_ms ? now_ms + life_ms : 0 };
 }
 
-static enum store_rc put(struct store *s, const struct token *t)
+/* By the table that the API reads a token with. The scopes have been checked by that of the flags. */
+static bool is_fit(struct cli *c, struct str name)
+{
+	struct buf json = BUF(64 << 10), text = BUF(4096);
+	struct faults f = { .a = &c->mem };
+	struct token as_sent;
+	struct str why = S("");
+	buf_add(&json, S("{\"name\":"));
+	buf_json(&json, name);
+	buf_char(&json, '}');
+	const struct jv *j = json_parse(&c->mem, buf_str(&json), &why);
+	bool ok = j != NULL && desc_read(&c->mem, &as_sent, &token_entity, j, V_API, S(""), &f) == 0;
+	faults_write(&f, &text);
+	if (!ok)
+		say(c, "no token was made: %.*s", STR_ARG(j ? str_trim(buf_str(&text)) : why));
+	buf_free(&json);
+	buf_free(&text);
+	return ok;
+}
+
+static enum store_rc put(struct store *s, const struct token *t, int64_t keep_ms)
 {
 	struct buf json = BUF(STORE_BODY_MAX);
 	desc_write(&json, &token_entity, t, V_STORE);
 	struct store_write w = { .op = STORE_PUT, .kind = KIND_token, .id = t->id, .expect = STORE_ABSENT, .due = STORE_NO_DUE,
-		.expire = STORE_NO_DUE, .body = buf_str(&json) };
+		.expire = t->expires_at ? t->expires_at + keep_ms : STORE_NO_DUE, .body = buf_str(&json) };
 	struct store_txn txn = { .w = &w, .n = 1 };
 	struct store_result r = { .rc = STORE_TOOBIG };
 	random_bytes(txn.token.b, sizeof txn.token.b);
@@ -56,11 +76,13 @@ static int create(struct cli *c, const struct config *config)
 	char text[TOKEN_TEXT + 1];
 	struct store *s = NULL;
 	struct buf why = BUF(4096);
+	if (!is_fit(c, c->args.v[0]))
+		return EXIT_FAILED;
+	token_make(text, random_fn, NULL);
+	struct token t = describe(c, text, clock_wall_ms());
 	enum store_rc rc = storage_open(config, &s, &why);
 	if (rc == STORE_OK) {
-		token_make(text, random_fn, NULL);
-		struct token t = describe(c, text, clock_wall_ms());
-		rc = put(s, &t);
+		rc = put(s, &t, config->world.keep_ms);
 		store_close(s);
 	}
 	if (rc == STORE_OK)

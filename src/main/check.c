@@ -180,8 +180,16 @@ static void check_target(struct load *l, struct str text, struct mark at)
 
 static void check_targets(struct load *l, const struct strs *targets, struct str path)
 {
-	for (size_t i = 0; i < targets->n; i++)
-		check_target(l, targets->v[i], mark_value(l, PATH(l, "%.*s.targets[%zu]", STR_ARG(path), i)));
+	for (size_t i = 0; i < targets->n; i++) {
+		struct mark at = mark_value(l, PATH(l, "%.*s.targets[%zu]", STR_ARG(path), i));
+		size_t first = 0;
+		while (!str_eq(targets->v[first], targets->v[i]))
+			first++;
+		if (first < i)
+			report_add(l->r, CODE_TARGET_TWICE, at, "\"%.*s\" is here twice and would be paged twice; take one out", STR_ARG(targets->v[i]));
+		else
+			check_target(l, targets->v[i], at);
+	}
 }
 
 /* How many addresses a level reaches, as the core will count them. */

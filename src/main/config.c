@@ -4,6 +4,7 @@
  * Each step goes on after faults of the one before with whatever could be read, so a person sees all that is wrong at once.
  */
 #include "main/loading.h"
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,7 @@ static void add_fault(struct load *l, const struct fault *f)
 		report_add(l->r, code, at, "%.*s: %.*s", STR_ARG(f->path), STR_ARG(f->what));
 		return;
 	}
+	assert(f->at != NULL);                             /* only a key that is there can be unknown */
 	struct str key = f->at->key, parent = f->path;
 	parent.n -= parent.n > key.n ? key.n + 1 : parent.n;
 	report_add(l->r, code, ynode(f->at)->key_at, "unknown key \"%.*s\"%s%.*s%.*s", STR_ARG(key), parent.n ? " in " : "", STR_ARG(parent),

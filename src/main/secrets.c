@@ -97,6 +97,16 @@ static struct key_row *row_new(struct gathering *g)
 	return &g->rows[g->n++];
 }
 
+/* Only the door knows whether its key is a part of its path. */
+static void check_form(struct load *l, const struct source *how, struct str key, struct str path)
+{
+	const struct str at_the_end = S("/KEY");
+	struct str door = str_c(how->door);
+	bool is_in_path = door.n > at_the_end.n && str_eq(str_skip(door, door.n - at_the_end.n), at_the_end);
+	if (is_in_path && memchr(key.p, '/', key.n) != NULL)
+		FAULT(l, CODE_KEY_FORM, path, "%.*s: the value holds a slash, and no request to %.*s could ever name it", STR_ARG(path), STR_ARG(door));
+}
+
 static void gather(void *ctx, const struct secret *secret, struct str service)
 {
 	struct gathering *g = ctx;
@@ -111,6 +121,7 @@ static void gather(void *ctx, const struct secret *secret, struct str service)
 		    STR_ARG(in->id));
 	if (secret->value.n == 0)
 		return;
+	check_form(l, l->c->sources[g->source].how, secret->value, path);
 	struct key_row *row = row_new(g);
 	*row = (struct key_row){ { .source = l->c->sources[g->source].how, .integration = in->id }, path, g->n };
 	row->key.service = service.n ? service : in->service;

@@ -3,6 +3,7 @@
 #include "io/client.h"
 #include "io/clock.h"
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,10 +41,22 @@ static void end(struct sender *s, struct parcel *p)
 	s->env.ended(s->env.ctx, d);
 }
 
+/* A reader that has stopped reading must not stop this thread, which carries the pages of every channel. A line is shorter than what a pipe that is
+ * ready takes. */
+static bool is_read(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	return poll(&p, 1, 0) == 1;                      /* an error too: the write says which */
+}
+
 static void print(struct delivery *d)
 {
 	struct str text = d->request.body;
 	while (text.n > 0) {
+		if (!is_read()) {
+			d->reply.error = S("standard output: nobody reads it");
+			return;
+		}
 		ssize_t n = write(STDOUT_FILENO, text.p, text.n);
 		if (n < 0 && errno == EINTR)
 			continue;

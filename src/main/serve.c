@@ -38,14 +38,15 @@ struct live {
 	struct api_setup api;
 };
 
-/* How many pages of each channel are under way; the writer thread's own. */
-struct lane { struct str channel; size_t out; };
-struct lanes { struct lane v[64]; size_t n; };
+/* How many pages of each channel are under way; the writer thread's own. Names outlive every configuration. */
+struct lane { char *channel; size_t out; };
+struct lanes { struct lane *v; size_t n, cap; };
 
 struct server {
 	struct log log;
 	struct config_outside outside;
 	struct str config_path;
+	char *host;                      /* where it has listened since the start, whatever the configuration says now */
 	struct live *live;               /* the configuration in force */
 	struct live *retired;            /* replaced, but requests under way may still point into it */
 	struct store *store;
@@ -93,28 +94,28 @@ PRINTF_LIKE(3, 4) static void say(struct server *s, enum log_level level, const 
 /* The writer thread's view of the sender: a few pages at a time a channel, so that a slow one holds up nobody else. */
 static struct lane *lane_of(struct server *s, struct str channel)
 {
-	for (size_t i = 0; i < s->lanes.n; i++)
-		if (str_eq(s->lanes.v[i].channel, channel))
-			return &s->lanes.v[i];
-	if (s->lanes.n == COUNT(s->lanes.v))
-		return NULL;
-	char *name = xstrndup(channel);          /* outlives every configuration */
-	s->lanes.v[s->lanes.n] = (struct lane){ str_c(name), 0 };
-	return &s->lanes.v[s->lanes.n++];
+	struct lanes *l = &s->lanes;
+	for (size_t i = 0; i < l->n; i++)
+		if (str_eq(str_c(l->v[i].channel), channel))
+			return &l->v[i];
+	if (l->n == l->cap) {
+		l->cap = l->cap ? l->cap * 2 : 16;
+		l->v = xrealloc(l->v, l->cap * sizeof *l->v);
+	}
+	l->v[l->n] = (struct lane){ xstrndup(channel), 0 };
+	return &l->v[l->n++];
 }
 
 static size_t on_room(void *ctx, struct str channel)
 {
 	const struct lane *l = lane_of(ctx, channel);
-	return l ? SENDS_PER_CHANNEL - l->out : SENDS_PER_CHANNEL;
+	return l->out < SENDS_PER_CHANNEL ? SENDS_PER_CHANNEL - l->out : 0;
 }
 
 static void on_send(void *ctx, struct delivery *d)
 {
 	struct server *s = ctx;
-	struct lane *l = lane_of(s, d->channel);
-	if (l)
-		l->out++;
+	lane_of(s, d->channel)->out++;
 	sender_send(s->sender, d);
 }
 
@@ -126,10 +127,8 @@ static void on_ended(void *ctx, struct delivery *d)
 static void on_back(void *ctx, const struct delivery *d)
 {
 	struct lane *l = lane_of(ctx, d->channel);
-	if (l) {
-		assert(l->out > 0);
-		l->out--;
-	}
+	assert(l->out > 0);
+	l->out--;
 }
 
 static void on_answered(void *ctx, struct exchange *const *done, size_t n)
@@ -234,20 +233,6 @@ static bool open_store(struct server *s, const struct config *c)
 	return rc == STORE_OK;
 }
 
-static bool is_loopback(struct str host)
-{
-	return str_eq(host, S("localhost")) || str_eq(host, S("::1")) || str_starts(host, S("127."));
-}
-
-static bool may_listen(struct server *s, const struct config *c)
-{
-	if (is_loopback(c->host) || c->auth_required)
-		return true;
-	say(s, LOG_ERROR, "refusing to listen on %.*s without authentication: set auth.required: true in the configuration and make a token with "
-	    "`tocsin token create --config FILE`, or listen on 127.0.0.1", STR_ARG(c->host));
-	return false;
-}
-
 static bool open_http(struct server *s, const struct config *c)
 {
 	struct buf why = BUF(1024);
@@ -302,11 +287,21 @@ static void free_retired(struct server *s)
 	}
 }
 
+/* The loading has judged whether the configuration's own server.listen may do without authentication; what counts is where we listen. */
+static bool may_follow(struct server *s, const struct config *c)
+{
+	if (c->auth_required || str_eq(c->host, str_c(s->host)))
+		return true;
+	say(s, LOG_ERROR, "auth.required is not true, and the server goes on listening on %s until it is restarted: restart it to listen on %.*s",
+	    s->host, STR_ARG(c->host));
+	return false;
+}
+
 static void reload(struct server *s)
 {
 	struct config *c = read_config(s);
 	s->reload_failed = true;
-	if (c == NULL || !may_listen(s, c)) {
+	if (c == NULL || !may_follow(s, c)) {
 		say(s, LOG_ERROR, "the configuration was not reloaded: the old one stays in force");
 		config_free(c);
 		return;
@@ -324,6 +319,7 @@ static void reload(struct server *s)
 	s->retired = s->live;
 	s->live = l;
 	s->reload_failed = false;
+	log_change(&s->log, (int)c->log_level, (enum log_format)c->log_format);
 	say(s, LOG_INFO, "configuration reloaded from %.*s", STR_ARG(s->config_path));
 }
 
@@ -368,17 +364,18 @@ static void close_all(struct server *s)
 {
 	writer_stop(s->writer);
 	sender_stop(s->sender);
-	if (s->http)
-		http_server_free(s->http);
-	writer_free(s->writer);
+	writer_free(s->writer);                    /* before the requests whose jobs it may still hold */
 	sender_free(s->sender);
+	http_server_free(s->http);
 	api_free(s->api);
 	store_close(s->store);
 	live_free(s->live);
 	live_free(s->retired);
 	for (size_t i = 0; i < s->lanes.n; i++)
-		free((void *)(uintptr_t)s->lanes.v[i].channel.p);
+		free(s->lanes.v[i].channel);
+	free(s->lanes.v);
 	free(s->done);
+	free(s->host);
 	pthread_mutex_destroy(&s->lock);
 }
 
@@ -424,12 +421,11 @@ int serve_main(const char *config_path, bool check_only)
 	pthread_mutex_init(&s->lock, NULL);
 	name_replica(s);
 	struct config *c = read_config(s);
-	if (c == NULL || !may_listen(s, c)) {
-		config_free(c);
+	if (c == NULL)
 		return EXIT_CONFIG;
-	}
 	s->live = live_new(s, c);
-	log_init(&s->log, STDERR_FILENO, (int)c->log_level, (enum log_format)c->log_format);
+	s->host = xstrndup(c->host);
+	log_change(&s->log, (int)c->log_level, (enum log_format)c->log_format);
 	if (!check_only)
 		code = run(s, signals);
 	close_all(s);

@@ -124,6 +124,7 @@ ENTITY_STRUCT(page, PAGE);
 	X(E, STR,  fingerprint, , RO, 0,  64, "Hex SHA-256 of the request body.") \
 	X(E, STR,  incident,    , RO, 0,  36, "What the request led to; empty when it changed nothing.") \
 	X(E, STR,  dedup_key,   , RO, 0, 255, "The key that was answered.") \
+	X(E, BOOL, has_opened,  , RO, 0,   0, "Whether it opened the incident, as the answer said.") \
 	X(E, TIME, at,          , RO, 0,   0, "When.")
 ENTITY_STRUCT(receipt, RECEIPT);
 

@@ -1,20 +1,10 @@
 /* sqlite.c - documents in one SQLite file. The default store: durable through power loss, and a file people can open.
  *
  * One process (FILE.lock), and in it one connection that writes and checkpoints, under a lock; so no two connections ever do, and the
- * WAL-reset fault of SQLite before 3.51.3 cannot occur. Readers have connections of their own that cannot write; a
- * reader that finds the writing one idle borrows it, because its page cache is warm (the others forget theirs at every commit).
- *
- * A group is one SQLite transaction and one flush. The conditions of a member are all known before its first change, but for
- * creations, which are tried: an index tells "is there" and takes the new entry in one descent. What was created before a creation
- * that fails is deleted again. So a member needs no savepoint, which would copy every page it touches.
- *
- * After an I/O error nobody knows what is on the disk, and SQLite would carry on: the group is answered "unknown" and the store is
- * fenced for good; main ends the process, and recovery at the next start finds the truth.
- *
- * Disk full is told apart: below min_free_bytes what only creates is refused while there is still room to record acknowledgements and
- * the results of pages; when SQLite itself says full, a reserve of 4 MiB (FILE.reserve) is spent on those.
+ * WAL-reset fault of SQLite before 3.51.3 cannot occur. Readers have connections of their own that cannot write (sqlite_read.c); what
+ * writing promises is in sqlite_commit.c. Here is the beginning and the end: whose file it is, of which version, and its tables.
  */
-#include "store/sqlite.h"
+#include "store/sqlite_inside.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -44,15 +34,15 @@ static void sqlite_info(const struct store *s, struct store_info *ret)
 
 static enum store_rc sqlite_now(struct store *s, int64_t *ret_ms, int64_t *ret_err_ms)
 {
-	*ret_ms = hostclock_now(&((struct sqlite *)s)->clock);
+	*ret_ms = hostclock_now(&sqlite(s)->clock);
 	*ret_err_ms = 0;                                           /* this clock is what store time is */
 	return STORE_OK;
 }
 
 static void sqlite_close(struct store *s)
 {
-	struct sqlite *q = (struct sqlite *)s;
-	for (size_t i = 0; i < SQLITE_READERS; i++)
+	struct sqlite *q = sqlite(s);
+	for (size_t i = 0; i < READERS; i++)
 		conn_close(&q->reader[i]);
 	conn_close(&q->writer);
 	batch_vfs_free(q->vfs);
@@ -102,7 +92,7 @@ static const char *cure(enum store_rc rc)
 	return (size_t)rc < COUNT(by_rc) && by_rc[rc] ? by_rc[rc] : "check the disk and who may write there";
 }
 
-/* The sentence for an SQLite error while opening, when nothing is fenced yet: what would fence later means "cannot" now. */
+/* The sentence for an SQLite error while opening, when nothing can be fenced yet: what would be later is "cannot" now. */
 static enum store_rc say(struct sqlite *q, int code, const char *what, struct buf *why)
 {
 	enum store_rc rc = sqlite_meaning(q, code);
@@ -163,25 +153,18 @@ static enum store_rc open_conn(struct sqlite *q, struct conn *c, bool is_reader,
 	return rc == STORE_FENCED ? STORE_DOWN : rc;
 }
 
-static int note_wal_pages(void *ctx, sqlite3 *db, const char *name, int pages)
-{
-	(void)db, (void)name;
-	((struct sqlite *)ctx)->wal_pages = pages;
-	return SQLITE_OK;
-}
-
 static enum store_rc open_conns(struct sqlite *q, int64_t *ret_at, struct buf *why)
 {
 	enum store_rc rc = open_conn(q, &q->writer, false, why);
 	if (rc == STORE_OK)
 		rc = prepare_schema(q, ret_at, why);
-	for (size_t i = 0; i < SQLITE_READERS && rc == STORE_OK; i++) {
+	for (size_t i = 0; i < READERS && rc == STORE_OK; i++) {
 		rc = open_conn(q, &q->reader[i], true, why);
 		q->reader[i].next = q->idle;
 		q->idle = &q->reader[i];
 	}
 	if (rc == STORE_OK)
-		sqlite3_wal_hook(q->writer.db, note_wal_pages, q);
+		sqlite_watch_wal(q);
 	return rc;
 }
 
@@ -229,12 +212,13 @@ static enum store_rc start(struct sqlite *q, const struct store_options *o, stru
 
 enum store_rc sqlite_open(const struct store_options *o, struct store **ret, struct buf *why)
 {
-	static const struct store_ops ops = { sqlite_close, sqlite_info, sqlite_now, sqlite_get, sqlite_commit, sqlite_due,
-		sqlite_list, sqlite_scan, sqlite_purge, sqlite_probe };
+	static const struct store_ops ops = { sqlite_close, sqlite_info, sqlite_now, sqlite_get, sqlite_commit, sqlite_due, sqlite_list,
+		sqlite_scan, sqlite_purge, sqlite_probe };
 	/* SQLite counts its memory under one lock unless told not to before its first use: a tenth of all its time. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);          /* refused when in use already, which only costs that */
 	struct sqlite *q = xmalloc(sizeof *q);
-	*q = (struct sqlite){ .head = store_head(&ops, o), .kinds = o->kinds, .n_kinds = o->n_kinds, .lock_fd = -1 };
+	*q = (struct sqlite){ .head = store_head(&ops, o), .kinds = o->kinds, .n_kinds = o->n_kinds, .lock_fd = -1,
+		.checkpoint_at = CHECKPOINT_PAGES };
 	struct buf reserve = BUF(SIZE_MAX / 2);
 	buf_fmt(&reserve, "%.*s.reserve", STR_ARG(o->path));
 	q->reserve = reserve.p;

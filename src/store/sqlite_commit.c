@@ -1,17 +1,28 @@
-/* sqlite_commit.c - writing to the sqlite backend: groups, conditions, checkpoints, full disks. See sqlite.c for the rules.
- * Everything here runs under write_lock.
+/* sqlite_commit.c - whatever writes, all of it under write_lock.
+ *
+ * A group is one SQLite transaction and one flush. The conditions of a member are all known before its first change, but for
+ * creations, which are tried: an index tells "is there" and takes the new entry in one descent. What was created before a creation
+ * that fails is deleted again. So a member needs no savepoint, which would copy every page it touches.
+ *
+ * After an I/O error nobody knows what is on the disk, and SQLite would carry on: the group is answered "unknown" and the store is
+ * fenced for good; main ends the process, and recovery at the next start finds the truth.
+ *
+ * Disk full is told apart: below min_free_bytes what only creates is refused while there is still room to record acknowledgements and
+ * the results of pages; when SQLite itself says full, a reserve of 4 MiB (FILE.reserve) is spent on those.
  */
-#include "store/sqlite.h"
+#include "store/sqlite_inside.h"
 #include <assert.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* CHECKPOINT_PAGES: of 100,000 new alerts in groups of 64, moving the WAL into the file took 1.3 s in pauses of 25 ms with 6,000
- * pages, 1.0 s in pauses of 40 ms with 12,000 and of 100 ms with 30,000; 1,000 pages cost more than twice as much as 6,000.
- * RESERVE: room for some thousand results. */
-enum { CHECKPOINT_PAGES = 6000, RESERVE = 4 << 20 };
+static void bind_time(sqlite3_stmt *s, int i, int64_t t)
+{
+	if (t == STORE_NO_DUE)
+		sqlite3_bind_null(s, i);
+	else
+		sqlite3_bind_int64(s, i, t);
+}
 
 /* What is known of a document before it is changed. */
 struct seen { int64_t n; uint64_t ver; bool is_own, has_same_keys, is_created; };
@@ -19,7 +30,7 @@ struct seen { int64_t n; uint64_t ver; bool is_own, has_same_keys, is_created; }
 static bool same_keys(sqlite3_stmt *s, const struct store_write *w)
 {
 	for (int i = 0; i < STORE_IDX; i++)
-		if (!str_eq(conn_column_str(s, 3 + i), w->idx[i]))
+		if (!str_eq(stmt_str(s, 3 + i), w->idx[i]))
 			return false;
 	return true;
 }
@@ -29,11 +40,11 @@ static int see(struct sqlite *q, const struct store_write *w, const struct store
 	sqlite3_stmt *s = conn_query(&q->writer, w->kind, Q_SEE);
 	if (s == NULL)
 		return sqlite3_extended_errcode(q->writer.db);
-	conn_bind_text(s, 1, w->id);
+	stmt_bind_str(s, 1, w->id);
 	int rc = sqlite3_step(s);
 	*ret = (struct seen){ 0 };
 	if (rc == SQLITE_ROW) {
-		struct store_token its = conn_column_token(s, 2);
+		struct store_token its = stmt_token(s, 2);
 		*ret = (struct seen){ .n = sqlite3_column_int64(s, 0), .ver = (uint64_t)sqlite3_column_int64(s, 1),
 			.is_own = memcmp(its.b, token->b, sizeof its.b) == 0, .has_same_keys = same_keys(s, w) };
 	}
@@ -49,17 +60,17 @@ static int write_row(struct sqlite *q, int query, const struct store_write *w, c
 	if (s == NULL)
 		return sqlite3_extended_errcode(q->writer.db);
 	if (query == Q_CREATE)
-		conn_bind_text(s, 1, w->id);
+		stmt_bind_str(s, 1, w->id);
 	else
 		sqlite3_bind_int64(s, 1, n);
 	sqlite3_bind_int64(s, 2, (sqlite3_int64)ver);
 	sqlite3_bind_blob(s, 3, token->b, sizeof token->b, SQLITE_STATIC);
-	conn_bind_time(s, 4, w->due);
-	conn_bind_time(s, 5, w->expire);
-	conn_bind_text(s, 6, w->body);
+	bind_time(s, 4, w->due);
+	bind_time(s, 5, w->expire);
+	stmt_bind_str(s, 6, w->body);
 	for (int i = 0; i < STORE_IDX && query != Q_CHANGE; i++)
 		if (w->idx[i].n)
-			conn_bind_text(s, 7 + i, w->idx[i]);
+			stmt_bind_str(s, 7 + i, w->idx[i]);
 		else
 			sqlite3_bind_null(s, 7 + i);
 	int rc = sqlite3_step(s);
@@ -177,8 +188,7 @@ static int change_all(struct sqlite *q, struct member *m)
 		if (w->op == STORE_DELETE && seen->ver > 0)
 			rc = delete_row(q, w->kind, seen->n);
 		else if (w->op == STORE_PUT && !seen->is_created)
-			rc = write_row(q, seen->has_same_keys ? Q_CHANGE : Q_CHANGE_KEYS, w, &m->t->token, seen->ver + 1, seen->n,
-			    &changed);
+			rc = write_row(q, seen->has_same_keys ? Q_CHANGE : Q_CHANGE_KEYS, w, &m->t->token, seen->ver + 1, seen->n, &changed);
 		assert(rc != SQLITE_OK || changed == 1);
 	}
 	return rc;
@@ -223,8 +233,8 @@ static void roll_back(struct sqlite *q)
 	q->data_version = 0;
 }
 
-/* Moves WAL frames into the file when there are enough of them. Readers may keep some back: then more must gather before the next
- * try. A full disk is no harm, all is in the WAL; any other error fences. */
+/* Moves WAL frames into the file when there are enough of them. Readers may keep some back: then more must gather before the next try.
+ * A full disk is no harm, all is in the WAL; any other error fences. */
 static void checkpoint(struct sqlite *q)
 {
 	if (q->wal_pages < CHECKPOINT_PAGES)
@@ -235,6 +245,18 @@ static void checkpoint(struct sqlite *q)
 	q->checkpoint_at = q->wal_pages + CHECKPOINT_PAGES;
 	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_FULL && (rc & 0xff) != SQLITE_LOCKED)
 		q->is_fenced = true;
+}
+
+static int note_wal_pages(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+	(void)db, (void)name;
+	((struct sqlite *)ctx)->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+void sqlite_watch_wal(struct sqlite *q)
+{
+	sqlite3_wal_hook(q->writer.db, note_wal_pages, q);
 }
 
 /* Members whose result is STORE_OK, in one SQLite transaction. An SQLite code; SQLITE_OK: committed, results tell. */
@@ -275,7 +297,6 @@ static void spare_applied(struct sqlite *q, const struct store_txn *txns, struct
 	}
 }
 
-/* The reserve comes back when there is twice its size beyond what must stay free. */
 void sqlite_keep_reserve(struct sqlite *q)
 {
 	if (q->has_reserve || space_free(&q->space) - 2 * (int64_t)RESERVE < q->space.min_free)
@@ -329,7 +350,7 @@ static void commit_group(struct sqlite *q, const struct store_txn *txns, struct 
 
 void sqlite_commit(struct store *s, const struct store_txn *txns, struct store_result *results, size_t n)
 {
-	struct sqlite *q = (struct sqlite *)s;
+	struct sqlite *q = sqlite(s);
 	pthread_mutex_lock(&q->write_lock);
 	if (!q->is_fenced)
 		commit_group(q, txns, results, n);
@@ -358,7 +379,7 @@ static int purge_rows(struct sqlite *q, store_kind kind, int64_t expired_before,
 	if (s == NULL)
 		return sqlite3_extended_errcode(q->writer.db);
 	sqlite3_bind_int64(s, 1, expired_before);
-	conn_bind_limit(s, 2, limit);
+	stmt_bind_limit(s, 2, limit);
 	int rc = sqlite3_step(s);
 	sqlite3_reset(s);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -378,7 +399,7 @@ static enum store_rc purge(struct sqlite *q, store_kind kind, int64_t expired_be
 
 enum store_rc sqlite_purge(struct store *s, store_kind kind, int64_t expired_before, size_t limit, size_t *ret_done)
 {
-	struct sqlite *q = (struct sqlite *)s;
+	struct sqlite *q = sqlite(s);
 	pthread_mutex_lock(&q->write_lock);
 	enum store_rc rc = q->is_fenced ? STORE_FENCED : purge(q, kind, expired_before, limit, ret_done);
 	pthread_mutex_unlock(&q->write_lock);
@@ -402,7 +423,7 @@ static enum store_rc probe(struct sqlite *q)
 
 enum store_rc sqlite_probe(struct store *s, int64_t *ret_commit_us)
 {
-	struct sqlite *q = (struct sqlite *)s;
+	struct sqlite *q = sqlite(s);
 	int64_t from = disk_us();
 	pthread_mutex_lock(&q->write_lock);
 	enum store_rc rc = q->is_fenced ? STORE_FENCED : probe(q);

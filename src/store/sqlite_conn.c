@@ -3,7 +3,7 @@
  * Each kind has a table of its own, with a row number, and indices on id, due, expire and the keys; those on columns that may
  * be missing are partial. Measured with 100,000 new alerts (about 500,000 documents, groups of 64): one table with a row number
  * 19,300 alerts a second; one table without row numbers 11,500, as index pages hold at most four large documents and overflow;
- * a table per kind with row numbers 20,800, without 11,400. Kinds that grow at their end then grow at the end of a table.
+ * a table per kind with row numbers 20,800, without 11,400. Kinds that grow at their end then do so at the end of a table of their own.
  */
 #include "store/sqlite_conn.h"
 #include <stdlib.h>
@@ -200,39 +200,26 @@ int conn_int(struct conn *c, const char *sql, int64_t *ret)
 	return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_NOTFOUND : rc;
 }
 
-void conn_bind_text(sqlite3_stmt *s, int i, struct str text)
+void stmt_bind_str(sqlite3_stmt *s, int i, struct str text)
 {
 	sqlite3_bind_text(s, i, text.n ? text.p : "", (int)text.n, SQLITE_STATIC);
 }
 
-void conn_bind_time(sqlite3_stmt *s, int i, int64_t t)
-{
-	if (t == STORE_NO_DUE)
-		sqlite3_bind_null(s, i);
-	else
-		sqlite3_bind_int64(s, i, t);
-}
-
-void conn_bind_limit(sqlite3_stmt *s, int i, size_t limit)
+void stmt_bind_limit(sqlite3_stmt *s, int i, size_t limit)
 {
 	sqlite3_bind_int64(s, i, limit < INT64_MAX ? (sqlite3_int64)limit : INT64_MAX);
 }
 
-struct str conn_column_str(sqlite3_stmt *s, int i)
+struct str stmt_str(sqlite3_stmt *s, int i)
 {
 	const char *p = sqlite3_column_blob(s, i);
 	return (struct str){ p, (size_t)sqlite3_column_bytes(s, i) };
 }
 
-int64_t conn_column_time(sqlite3_stmt *s, int i)
-{
-	return sqlite3_column_type(s, i) == SQLITE_NULL ? STORE_NO_DUE : sqlite3_column_int64(s, i);
-}
-
-struct store_token conn_column_token(sqlite3_stmt *s, int i)
+struct store_token stmt_token(sqlite3_stmt *s, int i)
 {
 	struct store_token t = { { 0 } };
-	struct str b = conn_column_str(s, i);
+	struct str b = stmt_str(s, i);
 	if (b.n == sizeof t.b)
 		memcpy(t.b, b.p, b.n);
 	return t;

@@ -41,11 +41,9 @@ int conn_ask(struct conn *c, enum sqlite_order order, int64_t *ret);  /* its one
 int conn_int(struct conn *c, const char *sql, int64_t *ret);          /* the first column of the first row; SQLITE_NOTFOUND: none */
 int conn_exec(struct conn *c, const char *sql);
 
-/* Values in and out. An empty text is a text; a time that is STORE_NO_DUE is NULL. */
-void conn_bind_text(sqlite3_stmt *s, int i, struct str text);
-void conn_bind_time(sqlite3_stmt *s, int i, int64_t t);
-void conn_bind_limit(sqlite3_stmt *s, int i, size_t limit);
-struct str conn_column_str(sqlite3_stmt *s, int i);      /* lives until the next step */
-int64_t conn_column_time(sqlite3_stmt *s, int i);
-struct store_token conn_column_token(sqlite3_stmt *s, int i);
+/* Values of a statement. A text that is bound or read stays where it is: until the next step or reset. */
+void stmt_bind_str(sqlite3_stmt *s, int i, struct str text);
+void stmt_bind_limit(sqlite3_stmt *s, int i, size_t limit);
+struct str stmt_str(sqlite3_stmt *s, int i);
+struct store_token stmt_token(sqlite3_stmt *s, int i);                /* zeros when it is none */
 #endif

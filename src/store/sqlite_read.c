@@ -1,9 +1,8 @@
-/* sqlite_read.c - the readers of the sqlite backend, and whose connection they use.
+/* sqlite_read.c - readers: connections of their own that cannot write, a few in a pool.
  *
- * A reader that finds the writing connection idle borrows it: its page cache is warm, while the others forget theirs at every
- * commit. Otherwise it takes one from the pool, and waits for one if it must.
+ * A reader that finds the writing connection idle borrows it, because its page cache is warm (the others forget theirs at every commit).
  */
-#include "store/sqlite.h"
+#include "store/sqlite_inside.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,16 +32,21 @@ static void give_back(struct sqlite *q, struct conn *c)
 	pthread_mutex_unlock(&q->pool_lock);
 }
 
+static int64_t column_time(sqlite3_stmt *s, int i)
+{
+	return sqlite3_column_type(s, i) == SQLITE_NULL ? STORE_NO_DUE : sqlite3_column_int64(s, i);
+}
+
 enum { COL_ID, COL_VER, COL_TOKEN, COL_DUE, COL_EXPIRE, COL_BODY, COL_IDX, COL_N = COL_IDX + STORE_IDX };
 
 /* The row the statement stands on, copied into the answer's memory. */
 static void take_row(sqlite3_stmt *s, store_kind kind, struct store_docs *out, struct store_doc *d)
 {
-	*d = (struct store_doc){ .kind = kind, .id = conn_column_str(s, COL_ID), .ver = (uint64_t)sqlite3_column_int64(s, COL_VER),
-		.token = conn_column_token(s, COL_TOKEN), .due = conn_column_time(s, COL_DUE),
-		.expire = conn_column_time(s, COL_EXPIRE), .body = conn_column_str(s, COL_BODY) };
+	*d = (struct store_doc){ .kind = kind, .id = stmt_str(s, COL_ID), .ver = (uint64_t)sqlite3_column_int64(s, COL_VER),
+		.token = stmt_token(s, COL_TOKEN), .due = column_time(s, COL_DUE), .expire = column_time(s, COL_EXPIRE),
+		.body = stmt_str(s, COL_BODY) };
 	for (int i = 0; i < STORE_IDX; i++)
-		d->idx[i] = conn_column_str(s, COL_IDX + i);
+		d->idx[i] = stmt_str(s, COL_IDX + i);
 	docs_own(out, d);
 }
 
@@ -54,7 +58,7 @@ static int get_all(struct conn *c, const store_kind *kind, const struct str *id,
 		sqlite3_stmt *s = conn_query(c, kind[i], Q_GET);
 		if (s == NULL)
 			return sqlite3_extended_errcode(c->db);
-		conn_bind_text(s, 1, id[i]);
+		stmt_bind_str(s, 1, id[i]);
 		rc = sqlite3_step(s);
 		struct store_doc *d = &out->v[out->n++];
 		if (rc == SQLITE_ROW) {
@@ -72,7 +76,7 @@ static int get_all(struct conn *c, const store_kind *kind, const struct str *id,
 /* Several documents are read in one read transaction: it costs less than one each. */
 enum store_rc sqlite_get(struct store *s, const store_kind *kind, const struct str *id, size_t n, struct store_docs *out)
 {
-	struct sqlite *q = (struct sqlite *)s;
+	struct sqlite *q = sqlite(s);
 	struct conn *c = borrow(q);
 	int rc = n > 1 ? conn_run(c, O_BEGIN_READ) : SQLITE_OK;
 	if (rc == SQLITE_OK)
@@ -111,14 +115,14 @@ enum store_rc sqlite_due(struct store *st, store_kind kind, unsigned shard_lo, u
     size_t limit, struct store_docs *out)
 {
 	(void)shard_lo, (void)shard_hi;                            /* one shard: the range was checked to be it */
-	struct sqlite *q = (struct sqlite *)st;
+	struct sqlite *q = sqlite(st);
 	struct conn *c = borrow(q);
 	sqlite3_stmt *s = conn_query(c, kind, Q_DUE);
 	int64_t last = 0;
 	int rc = s ? SQLITE_OK : sqlite3_extended_errcode(c->db);
 	if (s) {
 		sqlite3_bind_int64(s, 1, due_le);
-		conn_bind_limit(s, 2, limit);
+		stmt_bind_limit(s, 2, limit);
 		rc = take_rows(s, kind, out, &last);
 	}
 	give_back(q, c);
@@ -128,18 +132,18 @@ enum store_rc sqlite_due(struct store *st, store_kind kind, unsigned shard_lo, u
 enum store_rc sqlite_list(struct store *st, store_kind kind, int idx, struct str lo, struct str hi, bool is_descending,
     size_t limit, struct store_docs *out)
 {
-	struct sqlite *q = (struct sqlite *)st;
+	struct sqlite *q = sqlite(st);
 	struct conn *c = borrow(q);
 	sqlite3_stmt *s = conn_query(c, kind, Q_LIST + 2 * (idx + 1) + is_descending);
 	int64_t last = 0;
 	int rc = s ? SQLITE_OK : sqlite3_extended_errcode(c->db);
 	if (s) {
-		conn_bind_text(s, 1, lo);
+		stmt_bind_str(s, 1, lo);
 		if (hi.n)
-			conn_bind_text(s, 2, hi);
+			stmt_bind_str(s, 2, hi);
 		else
 			sqlite3_bind_zeroblob(s, 2, 0);            /* in SQLite's order every blob is behind every text */
-		conn_bind_limit(s, 3, limit);
+		stmt_bind_limit(s, 3, limit);
 		rc = take_rows(s, kind, out, &last);
 	}
 	give_back(q, c);
@@ -150,7 +154,7 @@ enum store_rc sqlite_scan(struct store *st, store_kind kind, unsigned shard, str
     struct store_docs *out)
 {
 	(void)shard;
-	struct sqlite *q = (struct sqlite *)st;
+	struct sqlite *q = sqlite(st);
 	int64_t last = 0;
 	if (cursor.n > 0 && !str_int(cursor, &last))
 		return STORE_INVAL;
@@ -159,7 +163,7 @@ enum store_rc sqlite_scan(struct store *st, store_kind kind, unsigned shard, str
 	int rc = s ? SQLITE_OK : sqlite3_extended_errcode(c->db);
 	if (s) {
 		sqlite3_bind_int64(s, 1, last);
-		conn_bind_limit(s, 2, limit);
+		stmt_bind_limit(s, 2, limit);
 		rc = take_rows(s, kind, out, &last);
 	}
 	give_back(q, c);

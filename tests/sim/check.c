@@ -19,10 +19,11 @@ void checks_free(struct checks *c)
 
 void checks_see(struct checks *c, const struct happening *h)
 {
-	if (h->what == ON_START)
+	enum { STALL_MS = 70 * SECOND };         /* calls that were under way when all was healed still end */
+	if (h->what == ON_START && h->at > c->alive_since)
 		c->alive_since = h->at;
 	if (h->what == ON_HEAL) {
-		c->alive_since = h->at;
+		c->alive_since = h->at + STALL_MS;
 		c->healed_at = h->at;
 	}
 	ingest_see(c, h);

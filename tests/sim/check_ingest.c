@@ -150,8 +150,9 @@ static void accepted_action(struct checks *c, const struct request *q)
 static void on_reply(struct checks *c, const struct request *q)
 {
 	bool is_definite = q->reply.rc == STORE_OK;
-	check_version(c, q);
-	if (!is_definite)
+	if (is_definite)
+		check_version(c, q);
+	else
 		exercised(c->s, I3);
 	if (request_accepted(q) && q->want == WANT_TRIGGER)
 		accepted_trigger(c, q);

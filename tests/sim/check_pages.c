@@ -63,6 +63,9 @@ static void on_begin(struct checks *c, const struct happening *h)
 		broken(c->s, I12, "page %.*s is sent for an incident that is gone", STR_ARG(h->sent.page));
 		return;
 	}
+	if (h->at > inc.read_at[h->replica] + SECOND)
+		broken(c->s, I12, "page %.*s attempt %lld starts %lld ms after the last look at its incident", STR_ARG(h->sent.page),
+		    (long long)h->sent.attempt, (long long)(h->at - inc.read_at[h->replica]));
 	int64_t left = incident_note(c, &inc)->left_at;
 	if (inc.is->incident.status != 'd' && h->at > left + SECOND)
 		broken(c->s, I12, "page %.*s attempt %lld starts %lld ms after its incident needed nobody any more", STR_ARG(h->sent.page),
@@ -107,7 +110,8 @@ static void check_double(struct checks *c, const struct change *ch, const struct
 		const struct attempt *a = &n->a[k];
 		const struct replica *r = &c->s->replica[a->replica];
 		bool is_known = a->deliveries > 0 && a->has_result && a->status / 100 == 2;
-		if (is_known && r->life == a->life && r->trouble_at < a->claimed_at)
+		bool is_stuck = r->is_stepping && c->s->now - r->step_began_ms >= SECOND / 5;
+		if (is_known && r->life == a->life && r->trouble_at < a->claimed_at && !is_stuck)
 			broken(c->s, I11, "page %.*s is tried again, attempt %lld was delivered and its replica heard so", STR_ARG(ch->id), (long long)k);
 	}
 }
@@ -184,6 +188,8 @@ static void failed(struct checks *c, const struct happening *h, const struct cha
 {
 	int64_t oldest = h->decided_to - ch->is->page.owed_at + CLOCK_MS;
 	exercised(c->s, I9);
+	if (ch->is->page.attempt == 0)
+		broken(c->s, I11, "page %.*s failed without one attempt", STR_ARG(ch->id));
 	if (oldest < PAGE_LIFE_MS - BACKOFF_MOST_MS && !has_heard(n, h, 400, 428))
 		broken(c->s, I9, "page %.*s failed after %lld s, and no provider had refused it for good", STR_ARG(ch->id), (long long)(oldest / SECOND));
 	if (change_of(h, KIND_incident, ch->is->page.incident) == NULL)

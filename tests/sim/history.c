@@ -103,7 +103,7 @@ void happened(struct sim *s, const struct happening *h)
 {
 	if (s->is_over)
 		return;
-	if (s->o.is_verbose)
+	if (s->o.is_verbose && h->at >= s->o.told_from)
 		print(h);
 	if (s->o.is_hashed)
 		hash(s, h);

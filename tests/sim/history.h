@@ -22,6 +22,7 @@ struct change {
 	const struct facts *was, *is;            /* was: NULL when created; is: NULL when removed */
 	struct str body;
 	void **note;
+	const int64_t *read_at;                  /* by each replica, the latest read of it */
 };
 
 /* One attempt as the way out sees it. */

@@ -34,8 +34,10 @@ void humans_see(struct sim *s, struct str incident, struct str address, struct s
 	if (!s->o.habit[H_PEOPLE] || !rng_chance(&r, 500000))
 		return;
 	do_at(s, at, WANT_ACK, incident, person);
-	if (s->o.habit[H_UNDO] && rng_chance(&r, 150000))
-		do_at(s, at + rng_between(&r, 0, 2 * SECOND), WANT_ACK, incident, person + (int)rng_between(&r, 0, 1));
+	if (s->o.habit[H_UNDO] && rng_chance(&r, 150000)) {
+		int64_t soon = at + rng_between(&r, 0, 2 * SECOND);  /* two draws in one call could be made in either order */
+		do_at(s, soon, WANT_ACK, incident, person + (int)rng_between(&r, 0, 1));
+	}
 	if (rng_chance(&r, 300000))
 		do_at(s, at + rng_between(&r, 0, slow), WANT_NOTE, incident, person);
 	at += rng_between(&r, SECOND, slow);

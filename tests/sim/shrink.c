@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RUNS_MAX = 600 };
+enum { RUNS_MAX = 600, TOLD_MINUTES = 10 };
 struct shrinking { struct options o; enum invariant want; struct finding last; int runs; bool *story_dropped; struct firing *dropped; size_t n_dropped; };
 
 static bool still_broken(struct shrinking *x, struct firing **ret_fired, size_t *ret_n)
@@ -115,9 +115,10 @@ void shrink(const struct options *o, const struct finding *v)
 	if (!o->is_small)
 		drop_firings(&x);
 	drop_stories(&x);
-	printf("--- shrunk in %d runs to %d stories, %d replicas; what happens: ---\n", x.runs, stories_left(&x), x.o.replicas);
+	printf("--- shrunk in %d runs to %d stories, %d replicas; the last %d minutes: ---\n", x.runs, stories_left(&x), x.o.replicas, TOLD_MINUTES);
 	options_print(&x.o);
 	x.o.is_verbose = true;
+	x.o.told_from = SIM_START + x.last.virtual_ms - TOLD_MINUTES * MINUTE;
 	struct finding last = run(&x.o, NULL, NULL);
 	verdict_print(&last);
 	free(x.story_dropped);

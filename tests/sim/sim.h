@@ -129,6 +129,7 @@ struct options {
 	enum fault_class once;                           /* sweep: this fault fires once, */
 	int64_t once_at;                                 /* at the n-th place where it can; 0: never */
 	bool is_verbose, is_hashed;
+	int64_t told_from;                               /* verbose: what happened before this is passed over */
 };
 void options_swarm(struct options *o, uint64_t seed);
 void options_small(struct options *o, uint64_t seed);

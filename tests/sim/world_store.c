@@ -26,6 +26,7 @@ struct document {
 	int now;                                 /* which of the two states counts */
 	int place;                               /* in the due list of its kind, or NO_PLACE */
 	void *note;
+	int64_t read_at[REPLICAS_MAX];
 };
 /* When a transaction was decided: known from the first time its token was seen. */
 struct origin { struct origin *next; struct store_token token; int64_t from, to; const struct config *config; int replica; unsigned life; };
@@ -173,7 +174,8 @@ static void write_body(struct document *d, struct str body)
 static struct change change_before(struct document *d)
 {
 	return (struct change){ .kind = d->kind, .id = d->id, .old_ver = d->is_there ? d->ver : 0, .old_due = d->due,
-		.was = d->is_there ? &d->state[d->now].facts : NULL, .due = STORE_NO_DUE, .expire = STORE_NO_DUE, .note = &d->note };
+		.was = d->is_there ? &d->state[d->now].facts : NULL, .due = STORE_NO_DUE, .expire = STORE_NO_DUE, .note = &d->note,
+		.read_at = d->read_at };
 }
 
 static struct change write_one(struct memory *m, const struct store_write *w, const struct store_token *token)
@@ -241,7 +243,7 @@ static void apply(struct memory *m, const struct store_txn *t, const struct orig
 
 static struct origin **origin_place(struct memory *m, const struct store_token *t)
 {
-	struct origin **p = &m->origin[(t->b[0] | t->b[1] << 8) % COUNT(m->origin)];
+	struct origin **p = &m->origin[((size_t)t->b[0] | (size_t)t->b[1] << 8) % COUNT(m->origin)];
 	while (*p && !is_token(&(*p)->token, t))
 		p = &(*p)->next;
 	return p;
@@ -285,10 +287,16 @@ static bool is_dead(const struct handle *h)
 	return r->life != h->life || r->is_dead;
 }
 
-static void take(struct sim *s, int64_t ms)
+/* Lets the world run on. Another replica may stall in it, and then this call takes as long. */
+static void take(struct handle *h, int64_t ms)
 {
+	enum { LONG = 200 };
+	struct sim *s = h->s;
+	int64_t began = s->now;
 	if (ms > 0)
 		sim_until(s, s->now + ms);
+	if (s->now - began >= LONG)
+		replica_of(h)->trouble_at = s->now;
 }
 
 static bool is_unreachable(const struct handle *h)
@@ -306,15 +314,11 @@ static enum store_rc go(struct handle *h)
 	if (is_dead(h))
 		return STORE_DOWN;
 	if (fault(s, F_MEET))
-		take(s, fault_draw(s, F_MEET, 0, 40));
-	if (fault(s, F_SLOW)) {
-		r->trouble_at = s->now;
-		take(s, fault_draw(s, F_SLOW, 200, 6000));
-	}
-	if (fault(s, F_STALL)) {
-		r->trouble_at = s->now;
-		take(s, 60 * SECOND);
-	}
+		take(h, fault_draw(s, F_MEET, 0, 40));
+	if (fault(s, F_SLOW))
+		take(h, fault_draw(s, F_SLOW, 200, 6000));
+	if (fault(s, F_STALL))
+		take(h, 60 * SECOND);
 	if (fault(s, F_BUSY))
 		rc = STORE_BUSY;
 	if (fault(s, F_DOWN) || is_unreachable(h))
@@ -339,9 +343,9 @@ static enum store_rc back(struct handle *h)
 	struct sim *s = h->s;
 	struct replica *r = replica_of(h);
 	if (fault(s, F_MEET))
-		take(s, fault_draw(s, F_MEET, 0, 40));
+		take(h, fault_draw(s, F_MEET, 0, 40));
 	if (fault(s, F_SLOW))
-		take(s, fault_draw(s, F_SLOW, 200, 6000));
+		take(h, fault_draw(s, F_SLOW, 200, 6000));
 	bool is_cut = r->cut == CUT_ANSWERS && s->now < r->cut_until;
 	if (is_cut)
 		r->trouble_at = s->now;
@@ -467,8 +471,12 @@ static enum store_rc store_get_(struct store *st, const store_kind *kind, const 
 	if (rc != STORE_OK)
 		return rc;
 	docs_open(out, n);
-	for (size_t i = 0; i < n; i++)
-		copy_doc(out, find_there(h->s->memory, kind[i], id[i]), kind[i], id[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct document *d = find_there(h->s->memory, kind[i], id[i]);
+		if (d)
+			d->read_at[h->replica] = h->s->now;
+		copy_doc(out, d, kind[i], id[i]);
+	}
 	return back(h);
 }
 

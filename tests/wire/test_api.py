@@ -3,7 +3,7 @@ import json
 import re
 
 from check import test
-from tocsin import until
+from tocsin import PLAIN, until
 
 
 def problem(answer, status):
@@ -68,7 +68,7 @@ def a_cursor_goes_on_where_it_was_while_new_incidents_come_in(t):
 def bad_queries_are_refused_by_name(t):
     server = t.server()
     for query, word in (('status=gone', 'status'), ('limit=0', 'limit'), ('limit=x', 'limit'), ('limit=100000', 'limit'), ('cursor=%21', 'cursor'),
-                        ('stauts=detected', 'stauts')):
+                        ('stauts=detected', 'stauts'), ('status=detected&status=acknowledged', 'twice'), ('limit=1&cursor=x&limit=1', 'limit')):
         said = problem(server.request('GET', '/api/v1/incidents?' + query), 400)
         assert word in json.dumps(said), (query, said)
 
@@ -151,14 +151,27 @@ def an_incident_can_be_opened_by_hand(t):
 
 
 @test
+def a_title_is_one_line_that_says_something(t):
+    server = t.server()
+    for title in ('  ', '\n', '\0', '\t\x1b '):
+        said = problem(server.request('POST', '/api/v1/incidents', {'service': 'demo', 'title': title}), 422)
+        t.eq(said['errors'][0]['pointer'], '#/title', title)
+    made = server.api('POST', '/incidents', {'service': 'demo', 'title': ' disk\r\nfull\x1b[2J\0 '}, status=201).json
+    t.eq(made['title'], 'disk full [2J')
+
+
+@test
 def the_same_idempotency_key_has_one_effect(t):
     sink = t.sink()
     server = t.server(sink)
     body = {'service': 'demo', 'title': 'once'}
-    first = server.api('POST', '/incidents', body, Idempotency_Key='abc').json
-    again = server.api('POST', '/incidents', body, Idempotency_Key='abc').json
-    t.eq(again['id'], first['id'])
+    first = server.api('POST', '/incidents', body, status=201, Idempotency_Key='abc')
+    again = server.api('POST', '/incidents', body, status=201, Idempotency_Key='abc')
+    t.eq((again.json['id'], again.headers['location']), (first.json['id'], first.headers['location']))
     t.eq(len(server.incidents()), 1)
+    t.eq(samples(server.request('GET', '/metrics').body.decode())['tocsin_incidents_created_total'], 1)
+    said = [server.request('POST', '/in/' + PLAIN, body, {'Idempotency-Key': 'abc'}) for _ in range(2)]
+    t.eq([(a.status, a.json['outcome'], a.json['number']) for a in said], [(202, 'created', 2)] * 2)
     answer = server.request('POST', '/api/v1/incidents', {'service': 'demo', 'title': 'another'}, {'Idempotency-Key': 'abc'})
     problem(answer, 422 if answer.status == 422 else 409)
 
@@ -215,6 +228,18 @@ def the_first_token_is_made_where_the_store_is_while_no_server_has_it(t):
     t.eq([token['name'] for token in server.api('GET', '/tokens').json['items']], ['first'])
     code, out, err = server.cli('token', 'create', 'second', '--config', server.file)
     assert code != 0 and not out, (code, out, err)
+
+
+@test
+def a_token_that_the_api_would_refuse_is_not_made_without_a_server_either(t):
+    server = t.server(start=False, auth={'required': True})
+    code, out, err = server.cli('token', 'create', 'n' * 65, '--scope', 'admin', '--config', server.file)
+    assert code != 0 and not out and 'name' in err, (code, out, err)
+    code, out, err = server.cli('token', 'create', 'n' * 64, '--scope', 'admin', '--expires', '1h', '--config', server.file)
+    t.eq(code, 0, out + err)
+    server.token = out.strip()
+    server.start()
+    t.eq([len(token['name']) for token in server.api('GET', '/tokens').json['items']], [64])
 
 
 @test

@@ -71,6 +71,18 @@ def exit_codes_say_what_happened(t):
 
 
 @test
+def an_empty_id_is_a_mistake_and_an_empty_list_is_not(t):
+    server = t.server()
+    server.enqueue(key='a')
+    for line in (('ack', ''), ('ack', '1', ''), ('resolve', '#'), ('unack', ''), ('show', '')):
+        code, out, err = server.cli(*line)
+        t.eq((code, out), (2, ''), line)
+        assert 'id is empty' in err, err
+    t.eq(server.incident(1)['status'], 'detected')
+    t.eq(server.cli('ack', '-', stdin='\n'), (0, '', ''), 'nothing to acknowledge')
+
+
+@test
 def a_typing_mistake_is_answered_with_a_suggestion(t):
     server = t.server(start=False)
     code, out, err = server.cli('lsit')

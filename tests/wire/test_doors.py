@@ -130,6 +130,12 @@ def an_unknown_routing_key_opens_nothing(t):
         answer = server.request('POST', '/v2/enqueue', {**server.event(), 'routing_key': key})
         assert answer.status in (400, 401, 403, 404), (key, answer)
         assert answer.json['errors'], answer
+    for key in ('', ' ', None, 5, [], {}):
+        answer = server.request('POST', '/v2/enqueue', {**server.event(), 'routing_key': key})
+        assert answer.status in (400, 401, 403, 404), (key, answer)
+    for path in ('/in', '/in/', '/in//', '/in/%20', '/in/' + PLAIN + '/x'):
+        answer = server.request('POST', path, {'title': 't'})
+        t.eq(answer.status, 404, path)
     t.eq(server.incidents(), [])
 
 
@@ -150,6 +156,19 @@ def the_generic_door_takes_a_title_or_a_message(t):
     sink.wait(2)
     server.request('POST', '/in/' + PLAIN, {'dedup_key': 'q', 'status': 'resolved'})
     t.eq(server.incident(1)['status'], 'resolved')
+
+
+@test
+def a_batch_holds_five_hundred_whole_events(t):
+    server = t.server()
+    events = [{'title': 'disk %d' % n, 'severity': 'low', 'dedup_key': 'd%d' % n, 'status': 'firing', 'timestamp': '2026-01-02T03:04:05Z',
+               'labels': {'host': 'db%d' % n, 'disk': '/var', 'rack': '7', 'room': 'a'}, 'links': ['https://runbook.example/disk'],
+               'tags': ['db', 'disk']} for n in range(500)]
+    answer = server.request('POST', '/in/' + PLAIN, events)
+    t.eq((answer.status, len(answer.json.get('events', []))), (202, 500), answer)
+    answer = server.request('POST', '/in/' + PLAIN, events + events[:1])
+    t.eq(answer.status, 400, answer)
+    assert '500' in answer.json['detail'] + json.dumps(answer.json['errors']), answer
 
 
 @test

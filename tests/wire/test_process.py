@@ -125,6 +125,82 @@ def sighup_takes_a_new_configuration_without_losing_a_request(t):
 
 
 @test
+def sighup_changes_the_level_of_the_log(t):
+    server = t.server(server={'log': {'level': 'error'}})
+    conf = json.loads(server.file.read_text())
+    server.signal(signal.SIGHUP)
+    conf['server']['log']['level'] = 'info'
+    server.enqueue()
+    server.configure(conf)
+    server.signal(signal.SIGHUP)
+    until(lambda: server.err.find('configuration reloaded'), what=lambda: 'the line: ' + server.err.text())
+
+
+@test
+def a_reload_that_would_leave_the_open_address_without_a_key_is_refused(t):
+    env = {'HOST': '', 'PORT': ''}
+    server = t.server(env=env, server={'listen': '127.0.0.1:0'})
+    conf = json.loads(server.file.read_text())
+    conf['server']['listen'] = '[::1]:0'
+    server.configure(conf)
+    server.signal(signal.SIGHUP)
+    until(lambda: server.err.find('goes on listening on 127.0.0.1 until'), what=lambda: 'a refusal: ' + server.err.text())
+    conf['auth'] = {'required': True}
+    server.configure(conf)
+    server.signal(signal.SIGHUP)
+    until(lambda: server.err.find('configuration reloaded'), what=lambda: 'the reload: ' + server.err.text())
+    t.eq(server.request('GET', '/api/v1/incidents').status, 401)
+
+
+@test
+def a_second_signal_ends_it_at_once_with_alerts_in_hand(t):
+    server = t.server()
+    server.enqueue(key='a')
+    other = sqlite3.connect(server.where / 'tocsin.db', isolation_level=None)
+    other.execute('BEGIN IMMEDIATE')
+    ended = []
+
+    def late():
+        try:
+            ended.append(server.enqueue(key='b').status)
+        except OSError:
+            ended.append(0)
+    threads = [threading.Thread(target=late) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    until(lambda: b'tocsin_http_requests_in_flight 8' in server.request('GET', '/metrics').body, what='requests that wait')
+    server.signal(signal.SIGTERM)
+    until(lambda: server.err.find('finishing what is in hand'), what='the drain')
+    start = time.monotonic()
+    server.signal(signal.SIGTERM)
+    t.eq(server.exit_code(), 0)
+    assert time.monotonic() - start < 8, 'it took %.1f s' % (time.monotonic() - start)
+    other.close()
+    for thread in threads:
+        thread.join()
+    t.eq([status for status in ended if status == 202], [], 'accepted without a commit')
+
+
+@test
+def a_terminal_that_nobody_reads_holds_up_no_other_channel(t):
+    sink = t.sink()
+    server = t.server(sink, start=False, levels=[{'targets': ['channel:term', 'channel:hook']}])
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(write, b'.' * 4096)
+    os.set_blocking(write, True)
+    server.start(out=write)
+    server.enqueue(key='a')
+    sink.wait(1)
+    incident = server.wait_incident(1, lambda i: any((p['reason'] or '').find('nobody reads') >= 0 for p in i['pages']))
+    t.eq(sorted(p['status'] for p in incident['pages']), ['delivered', 'owed'])
+    os.close(write)
+    os.close(read)
+
+
+@test
 def a_bad_new_configuration_is_refused_whole_and_the_old_one_stays(t):
     sink = t.sink()
     server = t.server(sink)

@@ -118,15 +118,16 @@ class Server:
         """Writes the file; JSON is YAML. A text is written as it is."""
         self.file.write_text(conf if isinstance(conf, str) else json.dumps(conf, indent=1))
 
-    def launch(self):
+    def launch(self, out=None):
+        """out: a descriptor that takes its standard output."""
         self.process = subprocess.Popen([str(BINARY), 'serve', '--config', str(self.file)], cwd=self.where, env=self.env,
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        stdout=subprocess.DEVNULL if self.is_quiet else subprocess.PIPE)
+                                        stdout=out if out is not None else subprocess.DEVNULL if self.is_quiet else subprocess.PIPE)
         self.out, self.err = Lines(self.process.stdout or io.BytesIO()), Lines(self.process.stderr)
         return self
 
-    def start(self, seconds=20):
-        self.launch()
+    def start(self, seconds=20, out=None):
+        self.launch(out)
         ready = until(lambda: self.err.find(r'listening on http://(\S+):(\d+)') or self.process.poll() is not None, seconds,
                       lambda: 'the server to listen; it said: ' + self.err.text())
         if ready is True:

@@ -24,6 +24,14 @@ static void sha256_matches_fips_180(void **state)
 	is_hex(out, sizeof out, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+static void sha256_hex_spells_it_in_lower_case(void **state)
+{
+	(void)state;
+	struct arena a = ARENA(1000);
+	assert_string_equal(sha256_hex(&a, S("abc")).p, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	arena_free(&a);
+}
+
 /* RFC 4231, cases 1, 2, 3 and 6 (a key longer than a block). */
 static void hmac_sha256_matches_rfc_4231(void **state)
 {
@@ -138,7 +146,6 @@ static void uuids_of_version_7_carry_their_time(void **state)
 	char z[37], later[37];
 	uuid7_write(z, 0x017f22e279b0, random);
 	assert_string_equal(z, "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
-	assert_int_equal(uuid7_ms(str_c(z)), 0x017f22e279b0);
 	uuid7_write(z, 1, ones);
 	assert_string_equal(z, "00000000-0001-7fff-bfff-ffffffffffff");
 	uuid7_write(later, 2, (const uint8_t[10]){ 0 });
@@ -150,23 +157,21 @@ static void only_whole_uuids_are_uuids(void **state)
 {
 	(void)state;
 	assert_true(uuid_is(S("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")));
-	assert_int_equal(uuid7_ms(S("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")), 0x017f22e279b0);
 	const struct str row[] = {
 		S(""), S("42"), S("017f22e2-79b0-7cc3-98c4-dc0c0c07398"), S("017f22e2-79b0-7cc3-98c4-dc0c0c07398f0"),
 		S("017f22e2079b0-7cc3-98c4-dc0c0c07398f"), S("017f22e2-79b0-7cc3-98c4-dc0c0c07398g"),
 		S("017f22e2-79b0-7cc3-98c4-dc0c0c07398\0"),
 		S("----------------------------------- "),
 	};
-	for (size_t i = 0; i < COUNT(row); i++) {
+	for (size_t i = 0; i < COUNT(row); i++)
 		assert_false(uuid_is(row[i]));
-		assert_int_equal(uuid7_ms(row[i]), -1);
-	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_matches_fips_180),
+		cmocka_unit_test(sha256_hex_spells_it_in_lower_case),
 		cmocka_unit_test(hmac_sha256_matches_rfc_4231),
 		cmocka_unit_test(crc32c_matches_rfc_3720),
 #if defined(__x86_64__)

@@ -156,6 +156,21 @@ static void what_is_too_much_is_refused_and_one_less_is_not(void **state)
 	buf_free(&b);
 }
 
+static void a_batch_may_have_more_members(void **state)
+{
+	(void)state;
+	struct buf b = BUF(1 << 20);
+	struct arena a = ARENA(8 << 20);
+	struct str why = S(""), text = repeated(&b, "[1", JSON_MEMBERS_BATCH_MAX - 1, ",1", "]");
+	assert_null(json_parse(&a, text, &why));
+	assert_non_null(json_parse_batch(&a, text, &why));
+	text = repeated(&b, "[1", JSON_MEMBERS_BATCH_MAX, ",1", "]");
+	assert_null(json_parse_batch(&a, text, &why));
+	assert_true(str_eq(why, S("more than 16000 members and elements at byte 32000")));
+	arena_free(&a);
+	buf_free(&b);
+}
+
 static void own_texts_may_be_deeper_but_not_without_end(void **state)
 {
 	(void)state;
@@ -228,6 +243,7 @@ int main(void)
 		cmocka_unit_test(half_a_surrogate_pair_becomes_the_replacement_character),
 		cmocka_unit_test(what_is_not_json_is_refused_with_its_place),
 		cmocka_unit_test(what_is_too_much_is_refused_and_one_less_is_not),
+		cmocka_unit_test(a_batch_may_have_more_members),
 		cmocka_unit_test(own_texts_may_be_deeper_but_not_without_end),
 		cmocka_unit_test(a_tree_too_large_for_its_arena_is_refused),
 		cmocka_unit_test(members_are_found_by_name),

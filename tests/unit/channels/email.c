@@ -45,6 +45,23 @@ static bool contains(struct str s, const char *part)
 	return memmem(s.p, s.n, part, strlen(part)) != NULL;
 }
 
+/* A reload frees the old configuration while its last pages are under way. */
+static void a_request_outlives_the_settings_it_was_built_from(void **state)
+{
+	(void)state;
+	char url[] = "smtps://me:word@mail.example.com:465", from[] = "tocsin@example.com";
+	struct smtp s = { .url.value = str_c(url), .from = str_c(from) };
+	struct message m = message(&disk);
+	struct wire_request r = { 0 };
+	struct str why = { 0 };
+	assert_int_equal(build(&mem, &s, &m, &r, &why), 0);
+	memset(url, '?', sizeof url);
+	memset(from, '?', sizeof from);
+	assert_true(str_eq(r.url, S("smtps://mail.example.com:465")));
+	assert_true(str_eq(r.mail_from, S("tocsin@example.com")));
+	assert_true(str_eq(r.username, S("me")) && str_eq(r.password, S("word")));
+}
+
 /* Every line ends in CRLF and is short enough; headers are 7 bit and each begins with a name or is a continuation. */
 static void check_form(struct str s)
 {
@@ -295,6 +312,7 @@ static void the_servers_code_says_what_becomes_of_the_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_request_outlives_the_settings_it_was_built_from, clean),
 		cmocka_unit_test_teardown(a_page_is_a_complete_message, clean),
 		cmocka_unit_test_teardown(the_message_id_is_the_same_on_every_attempt, clean),
 		cmocka_unit_test_teardown(a_title_cannot_write_a_header, clean),

@@ -46,6 +46,22 @@ static struct str header(const struct wire_request *r, struct str name)
 	return S("");
 }
 
+/* A reload frees the old configuration while its last pages are under way. */
+static void a_request_outlives_the_settings_it_was_built_from(void **state)
+{
+	(void)state;
+	char url[] = "https://hooks.example.com/tocsin", name[] = "X-Team", value[] = "ops";
+	struct pair pair = { str_c(name), str_c(value) };
+	struct webhook w = { .url = str_c(url), .headers = { &pair, 1 } };
+	struct message m = message(0);
+	struct wire_request r = built(&w, &m);
+	memset(url, '?', sizeof url);
+	memset(name, '?', sizeof name);
+	memset(value, '?', sizeof value);
+	assert_true(str_eq(r.url, S("https://hooks.example.com/tocsin")));
+	assert_true(str_eq(header(&r, S("X-Team: ")), S("ops")));
+}
+
 static void signatures_equal_the_vectors_of_standard_webhooks(void **state)
 {
 	(void)state;
@@ -194,6 +210,7 @@ static void the_largest_incident_is_cut_not_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_request_outlives_the_settings_it_was_built_from, clean),
 		cmocka_unit_test_teardown(signatures_equal_the_vectors_of_standard_webhooks, clean),
 		cmocka_unit_test_teardown(the_signature_covers_the_headers_and_the_body_that_are_sent, clean),
 		cmocka_unit_test_teardown(every_attempt_has_the_same_id_and_its_own_time, clean),

@@ -22,7 +22,7 @@
 struct outside { const char *text; size_t n; struct str own_name, own_value; };
 
 static const struct { const char *name, *text; } variables[] = {
-	{ "KEY_A", "key a" }, { "KEY_B", "key b" }, { "KEY_C", "key c" }, { "EMPTY", "" },
+	{ "KEY_A", "key a" }, { "KEY_B", "key b" }, { "KEY_C", "key c" }, { "SLASH", "a/b" }, { "EMPTY", "" },
 	{ "SMTP_URL", "smtp://user:password@mail.example.com:587" },
 };
 static const struct { const char *name, *text; } files[] = {

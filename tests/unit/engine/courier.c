@@ -1,0 +1,481 @@
+/* courier.c - pages out: claim, send, settle; and every way in which a page must not go out, or must go out all the same. */
+#include "fixture.h"
+
+static const struct page *first_page(struct stage *st, struct str inc) { return page(st, inc, 0, 0); }
+
+static void a_page_is_claimed_sent_and_settled(void **state)
+{
+	struct stage *st = *state;
+	struct str id = opened(st->r, "web", "disk");
+	run(st->r, 10);
+	assert_int_equal(st->n_sends, 1);
+	const struct page *p = first_page(st, id);
+	assert_true(str_eq(st->sends[0].page, p->id));
+	assert_int_equal(p->status, PAGE_OWED);
+	assert_int_equal(p->attempt, 1);
+	assert_true(str_eq(p->owner, S("north")));
+	assert_true(str_eq(st->sends[0].d->request.body, S("it burns")));
+	give_back(st->sends, 200);
+	tick(st->r);
+	assert_int_equal(first_page(st, id)->status, PAGE_DELIVERED);
+	run(st->r, 4 * MINUTE);
+	assert_int_equal(st->n_sends, 1);
+	assert_int_equal(METRIC(st->r, pages_delivered), 1);
+	assert_int_equal(incident(st, id)->status, DETECTED);     /* delivered is not answered */
+}
+
+static void a_failing_provider_is_tried_at_growing_intervals_and_then_the_next_level_begins(void **state)
+{
+	static const int64_t wait_ms[] = { 5000, 15000, 30000, 60000, 60000 };
+	struct stage *st = *state;
+	st->provider = 503;
+	struct str id = opened(st->r, "web", "disk");
+	run(st->r, 4 * MINUTE);
+	for (size_t i = 1; i < st->n_sends && i <= COUNT(wait_ms); i++) {
+		int64_t gap = st->sends[i].at_ms - st->sends[i - 1].at_ms;
+		assert_true(gap >= wait_ms[i - 1] * 4 / 5 && gap <= wait_ms[i - 1] * 6 / 5 + 50);
+		assert_int_equal(st->sends[i].attempt, i + 1);
+	}
+	assert_true(st->n_sends >= 5);
+	assert_int_equal(METRIC(st->r, pages_retried), st->n_sends);
+	run(st->r, 20 * MINUTE);
+	assert_int_equal(first_page(st, id)->status, PAGE_FAILED);
+	assert_true(METRIC(st->r, pages_failed) >= 1);
+	assert_true(entries(st, id, ENTRY_PAGE_FAILED) >= 1);
+}
+
+static void retry_after_is_honoured(void **state)
+{
+	struct stage *st = *state;
+	st->provider = 503;
+	st->retry_after = S("120");
+	(void)opened(st->r, "web", "disk");
+	run(st->r, 3 * MINUTE);
+	assert_int_equal(st->n_sends, 2);
+	assert_true(st->sends[1].at_ms - st->sends[0].at_ms >= 120 * SECOND);
+}
+
+static void a_refused_page_fails_and_the_next_level_begins_at_once(void **state)
+{
+	struct stage *st = *state;
+	struct str id = opened(st->r, "web", "disk");
+	run(st->r, 10);
+	give_back(st->sends, 404);
+	run(st->r, 10);
+	assert_int_equal(first_page(st, id)->status, PAGE_FAILED);
+	assert_int_equal(incident(st, id)->level, 1);
+	assert_int_equal(METRIC(st->r, pages_failed), 1);
+}
+
+static void what_was_given_back_unsent_is_due_again_at_once(void **state)
+{
+	struct stage *st = *state;
+	struct str id = opened(st->r, "web", "disk");
+	run(st->r, 10);
+	give_back(st->sends, 0);
+	run(st->r, 10);
+	assert_int_equal(st->n_sends, 2);
+	assert_true(str_eq(st->sends[1].page, st->sends[0].page));
+	assert_int_equal(st->sends[1].attempt, 2);
+	assert_int_equal(METRIC(st->r, pages_cancelled), 0);      /* it is still owed */
+	assert_int_equal(first_page(st, id)->status, PAGE_OWED);
+}
+
+/* --- silence --- */
+
+static void an_acknowledgement_of_the_same_step_stops_the_page(void **state)
+{
+	struct stage *st = *state;
+	struct str id = opened(st->r, "web", "disk");
+	assert_int_equal(st->n_sends, 0);                         /* due now, claimed in the next step */
+	struct ask *x = post_act(st->r, CMD_ACKNOWLEDGE, id);
+	run(st->r, MINUTE);
+	assert_int_equal(x->got.outcome, OUT_DONE);
+	assert_int_equal(st->n_sends, 0);
+	assert_int_equal(first_page(st, id)->status, PAGE_CANCELLED);
+	assert_int_equal(METRIC(st->r, pages_cancelled), 1);
+}
+
+/* The other replica acknowledges when the claim has just been committed: before the fresh read. */
+struct ambush { struct str incident; bool was_claimed; struct ask *x; };
+static enum store_fault see_claim(struct stage *st, const struct store_txn *t)
+{
+	struct ambush *a = st->mine;
+	for (size_t i = 0; i < t->n; i++)
+		a->was_claimed |= t->w[i].kind == KIND_page && t->w[i].expect == 1;
+	return STORE_FAULT_NONE;
+}
+
+static enum store_fault acknowledge_after_claim(struct stage *st)
+{
+	struct ambush *a = st->mine;
+	if (a->was_claimed && a->x == NULL) {
+		a->x = post_act(&st->r[1], CMD_ACKNOWLEDGE, a->incident);
+		tick(&st->r[1]);
+		assert_int_equal(a->x->got.outcome, OUT_DONE);
+	}
+	return STORE_FAULT_NONE;
+}
+
+static void what_is_acknowledged_between_claim_and_send_is_not_sent(void **state)
+{
+	struct stage *st = *state;
+	struct ambush a = { opened(st->r, "web", "disk"), false, NULL };
+	st->mine = &a;
+	st->on_commit = see_claim;
+	st->on_read = acknowledge_after_claim;
+	tick(st->r);
+	assert_non_null(a.x);
+	st->on_commit = NULL;
+	st->on_read = NULL;
+	assert_int_equal(st->n_sends, 0);
+	run(st->r, MINUTE);
+	assert_int_equal(st->n_sends, 0);
+	const struct page *p = first_page(st, a.incident);
+	assert_int_equal(p->status, PAGE_CANCELLED);
+	assert_int_equal(p->attempt, 1);
+	assert_int_equal(METRIC(st->r, pages_cancelled), 1);
+}
+
+static enum store_fault slow_commit(struct stage *st, const struct store_txn *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->w[i].kind == KIND_page && t->w[i].expect == 1) {
+			st->mono_ms += *(int64_t *)st->mine;
+			st->on_commit = NULL;
+		}
+	return STORE_FAULT_NONE;
+}
+
+static void a_claim_that_took_too_long_is_not_used(void **state)
+{
+	struct stage *st = *state;
+	int64_t takes_ms = 25 * SECOND;
+	st->provider = 200;
+	struct str id = opened(st->r, "web", "disk");
+	st->mine = &takes_ms;
+	st->on_commit = slow_commit;
+	tick(st->r);
+	assert_int_equal(st->n_sends, 0);                         /* 5 s of the claim are left; a send may take 11 */
+	assert_int_equal(first_page(st, id)->attempt, 1);
+	run(st->r, MINUTE);
+	assert_int_equal(st->n_sends, 1);
+	assert_int_equal(first_page(st, id)->status, PAGE_DELIVERED);
+}
+
+/* --- room --- */
+
+static void a_channel_without_room_leaves_its_pages_due_and_the_others_go_on(void **state)
+{
+	struct stage *st = *state;
+	st->room[1] = 2;
+	for (int i = 0; i < 10; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, "crowd", "");
+	tick(st->r);
+	struct str id = opened(st->r, "web", "disk");
+	run(st->r, SECOND);
+	assert_int_equal(st->n_sends, 3);
+	assert_int_equal(first_page(st, id)->attempt, 1);
+	for (size_t i = 0; i < 3; i++)
+		if (str_eq(st->sends[i].channel, S("slow")))
+			give_back(&st->sends[i], 200);
+	run(st->r, SECOND);
+	assert_int_equal(st->n_sends, 5);                         /* room came back */
+}
+
+static void every_channel_is_asked_for_its_room_however_many_there_are(void **state)
+{
+	enum { MANY = 40 };
+	struct stage *st = *state;
+	struct arena *a = &st->a;
+	struct world *w = NEW(a, struct world);
+	struct outlet *outlets = NEWN(a, struct outlet, MANY);
+	world_open(a, w, MINUTE);
+	w->channels.v = NEWN(a, struct channel_def, MANY);
+	w->policies.v = NEWN(a, struct policy, MANY);
+	w->services.v = NEWN(a, struct service, MANY);
+	w->channels.n = w->policies.n = w->services.n = MANY;
+	for (int i = 0; i < MANY; i++) {
+		struct str id = arena_fmt(a, "c-%d", i);
+		const char *target = arena_fmt(a, "channel:c-%d", i).p;
+		w->channels.v[i] = (struct channel_def){ .id = id, .type = S("fake") };
+		w->policies.v[i] = policy_of(a, id.p, &target, 1, MINUTE);
+		w->services.v[i] = (struct service){ .id = id, .policy = id };
+		outlets[i] = (struct outlet){ id, &fake, NULL };
+	}
+	world_make_index(a, w);
+	world_make_refs(a, w);
+	struct setup setup = { w, outlets, MANY, S(""), S("north") };
+	assert_int_equal(engine_configure(st->r->e, &setup), STORE_OK);
+	st->room[CHANNELS - 1] = 0;                               /* of all of these */
+	for (int i = 0; i < MANY; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, w->services.v[i].id.p, "");
+	run(st->r, 10 * SECOND);
+	assert_int_equal(st->n_sends, 0);
+	st->room[CHANNELS - 1] = LOTS;
+	run(st->r, SECOND);
+	assert_int_equal(st->n_sends, MANY);
+}
+
+static void crowd(struct stage *st, size_t n)
+{
+	st->room[1] = 1;
+	for (size_t i = 0; i < n; i++) {
+		(void)post_event(st->r, EVENT_TRIGGER, "crowd", "");
+		if (st->r->n_jobs == 1024 || i + 1 == n)
+			tick(st->r);
+	}
+	st->mono_ms += SECOND;
+}
+
+static void a_crowded_channel_hides_nobody_however_many_wait(void **state)
+{
+	static const size_t crowds[] = { 300, 1500, 5000 };
+	struct stage *st = *state;
+	size_t had = 0;
+	for (size_t i = 0; i < COUNT(crowds); i++) {
+		crowd(st, crowds[i] - had);
+		had = crowds[i];
+		struct str id = opened(st->r, "web", "");
+		run(st->r, 2 * SECOND);
+		assert_int_equal(sends_of(st, first_page(st, id)->id), 1);
+	}
+}
+
+static void nor_while_commands_pour_in(void **state)
+{
+	struct stage *st = *state;
+	crowd(st, 600);
+	struct str id = opened(st->r, "web", "");
+	for (int i = 0; i < 40; i++) {
+		for (int k = 0; k < 16; k++)
+			(void)post_event(st->r, EVENT_TRIGGER, "crowd", "same");
+		tick(st->r);
+		st->mono_ms += 50;
+	}
+	assert_int_equal(sends_of(st, first_page(st, id)->id), 1);
+}
+
+static void a_storm_goes_out_without_a_pause(void **state)
+{
+	struct stage *st = *state;
+	st->provider = 200;
+	for (int i = 0; i < 1000; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, "web", "");
+	int64_t begun = st->mono_ms;
+	run(st->r, SECOND);
+	assert_int_equal(st->n_sends, 1000);
+	assert_true(st->sends[999].at_ms - begun < 500);
+}
+
+/* --- what can never be said --- */
+
+static void a_channel_that_is_not_configured_fails_the_page_and_escalates(void **state)
+{
+	struct stage *st = *state;
+	struct str id = opened(st->r, "lost", "disk");
+	run(st->r, SECOND);
+	const struct page *p = first_page(st, id);
+	assert_int_equal(p->status, PAGE_FAILED);
+	assert_non_null(strstr(p->reason.p, "\"lost\""));
+	assert_int_equal(incident(st, id)->level, 1);
+	assert_int_equal(st->n_sends, 1);
+	assert_true(str_eq(st->sends[0].channel, S("hook")));
+}
+
+static void a_message_that_cannot_be_built_fails_the_page_and_escalates(void **state)
+{
+	struct stage *st = *state;
+	struct str id = opened(st->r, "mute", "disk");
+	run(st->r, SECOND);
+	assert_int_equal(first_page(st, id)->status, PAGE_FAILED);
+	assert_int_equal(incident(st, id)->level, 1);
+	assert_int_equal(st->n_sends, 1);
+}
+
+/* --- two replicas --- */
+
+static void two_replicas_never_both_send_one_page(void **state)
+{
+	struct stage *st = *state;
+	struct ask *x[50];
+	for (int i = 0; i < 50; i++)
+		x[i] = post_event(st->r, EVENT_TRIGGER, "web", "");
+	tick(st->r);
+	for (int i = 0; i < 20; i++) {
+		tick(&st->r[i % 2]);
+		st->mono_ms += 100;
+	}
+	assert_int_equal(st->n_sends, 50);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(sends_of(st, first_page(st, x[i]->got.incident->id)->id), 1);
+}
+
+/* The other replica takes the same pages in the middle of our commit. */
+static enum store_fault race(struct stage *st, const struct store_txn *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->w[i].kind == KIND_page && t->w[i].expect == 1) {
+			st->on_commit = NULL;
+			tick(&st->r[1]);
+			break;
+		}
+	return STORE_FAULT_NONE;
+}
+
+static void the_loser_of_a_race_for_claims_sends_nothing(void **state)
+{
+	struct stage *st = *state;
+	for (int i = 0; i < 5; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, "web", "");
+	tick(st->r);
+	st->on_commit = race;
+	tick(st->r);
+	run(st->r, 10 * SECOND);
+	assert_int_equal(st->n_sends, 5);
+	for (size_t i = 0; i < st->n_sends; i++)
+		assert_ptr_equal(st->sends[i].by, &st->r[1]);
+}
+
+static void the_claims_of_the_dead_are_sent_by_the_other_when_they_run_out(void **state)
+{
+	struct stage *st = *state;
+	struct str id = opened(st->r, "web", "disk");
+	tick(st->r);
+	assert_int_equal(st->n_sends, 1);
+	int64_t claimed = st->mono_ms;
+	replica_die(st->r);
+	run(&st->r[1], MINUTE);
+	assert_int_equal(st->n_sends, 2);
+	assert_true(st->sends[1].at_ms >= claimed + 30 * SECOND && st->sends[1].at_ms <= claimed + 31 * SECOND);
+	assert_int_equal(st->sends[1].attempt, 2);
+	assert_true(str_eq(first_page(st, id)->owner, S("south")));
+}
+
+static void bad_news_of_an_old_attempt_changes_nothing_and_good_news_ends_the_page(void **state)
+{
+	struct stage *st = *state;
+	struct str id = opened(st->r, "web", "disk");
+	tick(st->r);
+	st->mono_ms += 31 * SECOND;                               /* stuck for longer than the claim */
+	tick(&st->r[1]);
+	assert_int_equal(st->n_sends, 2);
+	int64_t due = first_page(st, id)->retry_at;
+	give_back(&st->sends[0], 404);
+	tick(st->r);
+	assert_int_equal(first_page(st, id)->status, PAGE_OWED);
+	assert_int_equal(first_page(st, id)->retry_at, due);
+	give_back(&st->sends[1], 200);
+	tick(&st->r[1]);
+	assert_int_equal(first_page(st, id)->status, PAGE_DELIVERED);
+}
+
+/* --- a store in trouble --- */
+
+static enum store_fault all_down(struct stage *st, const struct store_txn *t)
+{
+	(void)st, (void)t;
+	return STORE_FAULT_DOWN;
+}
+
+static void the_end_of_a_delivery_outlives_a_store_that_is_down(void **state)
+{
+	enum { PAGES = 30 };
+	struct stage *st = *state;
+	struct ask *x[PAGES];
+	for (int i = 0; i < PAGES; i++)
+		x[i] = post_event(st->r, EVENT_TRIGGER, "web", "");
+	run(st->r, 10);
+	assert_int_equal(st->n_sends, PAGES);
+	st->on_commit = all_down;
+	for (int i = 0; i < PAGES; i++)
+		give_back(&st->sends[i], 200);
+	run(st->r, 2 * MINUTE);
+	st->on_commit = NULL;
+	run(st->r, 10 * SECOND);
+	for (int i = 0; i < PAGES; i++)
+		assert_int_equal(first_page(st, x[i]->got.incident->id)->status, PAGE_DELIVERED);
+	assert_int_equal(st->n_sends, PAGES);                     /* although the claims had run out long before */
+}
+
+static enum store_fault lose_claims(struct stage *st, const struct store_txn *t)
+{
+	(void)st;
+	for (size_t i = 0; i < t->n; i++)
+		if (t->w[i].kind == KIND_page && t->w[i].expect == 1)
+			return STORE_FAULT_LOST_REPLY;
+	return STORE_FAULT_NONE;
+}
+
+static void a_claim_that_may_or_may_not_have_happened_sends_once(void **state)
+{
+	struct stage *st = *state;
+	st->provider = 200;
+	struct str id = opened(st->r, "web", "disk");
+	st->on_commit = lose_claims;
+	run(st->r, 2 * MINUTE);
+	assert_int_equal(st->n_sends, 1);
+	assert_int_equal(first_page(st, id)->status, PAGE_DELIVERED);
+}
+
+static void a_store_that_is_down_is_not_asked_without_a_pause(void **state)
+{
+	struct stage *st = *state;
+	st->room[0] = 0;
+	for (int i = 0; i < 300; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, "web", "");
+	tick(st->r);
+	st->room[0] = LOTS;
+	st->on_commit = all_down;
+	size_t before = st->n_commits;
+	run(st->r, 10 * SECOND);
+	assert_true(st->n_commits - before < 128 * 600);          /* some hundred rounds, not thousands */
+	assert_int_equal(st->n_sends, 0);
+	st->on_commit = NULL;
+	run(st->r, SECOND);
+	assert_int_equal(st->n_sends, 300);
+}
+
+static void a_page_late_by_an_outage_gives_its_level_the_whole_wait(void **state)
+{
+	struct stage *st = *state;
+	struct str id = opened(st->r, "web", "disk");
+	replica_die(&st->r[0]);
+	replica_die(&st->r[1]);
+	st->mono_ms += 2 * MINUTE;
+	replica_open(st->r);
+	run(st->r, SECOND);
+	assert_int_equal(st->n_sends, 1);
+	assert_int_equal(entries(st, id, ENTRY_LATE), 1);
+	assert_true(incident(st, id)->due_at >= st->sends[0].at_ms + T0 + 5 * MINUTE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH(a_page_is_claimed_sent_and_settled),
+		ALONE(a_failing_provider_is_tried_at_growing_intervals_and_then_the_next_level_begins),
+		ALONE(retry_after_is_honoured),
+		BOTH(a_refused_page_fails_and_the_next_level_begins_at_once),
+		BOTH(what_was_given_back_unsent_is_due_again_at_once),
+		BOTH(an_acknowledgement_of_the_same_step_stops_the_page),
+		BOTH(what_is_acknowledged_between_claim_and_send_is_not_sent),
+		ALONE(a_claim_that_took_too_long_is_not_used),
+		ALONE(a_channel_without_room_leaves_its_pages_due_and_the_others_go_on),
+		ALONE(every_channel_is_asked_for_its_room_however_many_there_are),
+		ALONE(a_crowded_channel_hides_nobody_however_many_wait),
+		ALONE(nor_while_commands_pour_in),
+		ALONE(a_storm_goes_out_without_a_pause),
+		ALONE(a_channel_that_is_not_configured_fails_the_page_and_escalates),
+		ALONE(a_message_that_cannot_be_built_fails_the_page_and_escalates),
+		BOTH(two_replicas_never_both_send_one_page),
+		BOTH(the_loser_of_a_race_for_claims_sends_nothing),
+		BOTH(the_claims_of_the_dead_are_sent_by_the_other_when_they_run_out),
+		BOTH(bad_news_of_an_old_attempt_changes_nothing_and_good_news_ends_the_page),
+		ALONE(the_end_of_a_delivery_outlives_a_store_that_is_down),
+		BOTH(a_claim_that_may_or_may_not_have_happened_sends_once),
+		ALONE(a_store_that_is_down_is_not_asked_without_a_pause),
+		BOTH(a_page_late_by_an_outage_gives_its_level_the_whole_wait),
+	};
+	return cmocka_run_group_tests_name("engine/courier", tests, NULL, NULL);
+}
