@@ -2,8 +2,8 @@
  *
  *	store DRIVER [ALERTS] [GROUP] [DIRECTORY]
  *
- * One alert is a transaction of five creations: the incident (about 900 bytes, three keys, a due), the alert (id of 64 random hex digits),
- * two timeline entries, one page. Progress goes to stderr, the figures to stdout.
+ * One alert is a transaction of five creations: the incident (about 900 bytes, three keys, a due), the alert (id of 64 random hex
+ * digits), two timeline entries, one page. Progress goes to stderr, the figures to stdout.
  */
 #include "base/digest.h"
 #include "base/rng.h"
@@ -162,7 +162,8 @@ int main(int argc, char **argv)
 	char dir[512], path[600];
 	(void)snprintf(dir, sizeof dir, "%s/tocsin-bench-XXXXXX", argc > 4 ? argv[4] : "/tmp");
 	if (b.group < 1 || b.group > STORE_GROUP_MAX || mkdtemp(dir) == NULL) {
-		fprintf(stderr, "usage: store memory|json|sqlite [ALERTS] [GROUP 1..%d] [DIRECTORY that may be written]\n", STORE_GROUP_MAX);
+		fprintf(stderr, "usage: store memory|json|sqlite [ALERTS] [GROUP 1..%d] [DIRECTORY that may be written]\n",
+		    STORE_GROUP_MAX);
 		return 2;
 	}
 	(void)snprintf(path, sizeof path, "%s/store", dir);

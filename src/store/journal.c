@@ -94,7 +94,8 @@ static void write_puts(struct buf *b, const struct store_kind_def *kinds, const 
 		if (w->op != STORE_PUT)
 			continue;
 		uint64_t ver = w->expect == STORE_ANY ? ram_ver(r, w->kind, w->id) : w->expect;
-		struct store_doc d = { .kind = w->kind, .id = w->id, .ver = ver + 1, .due = w->due, .expire = w->expire, .body = w->body };
+		struct store_doc d = { .kind = w->kind, .id = w->id, .ver = ver + 1, .due = w->due, .expire = w->expire,
+			.body = w->body };
 		memcpy(d.idx, w->idx, sizeof d.idx);
 		if (!is_first)
 			buf_char(b, ',');
@@ -150,10 +151,12 @@ void journal_write_end(struct buf *b, int64_t count)
  * spelling of the same line is accepted. */
 static bool line_at(struct str all, size_t at, struct str *ret_json, size_t *ret_next)
 {
-	struct str rest = str_skip(all, at), digits = { 0 }, after = { 0 };
+	struct str rest = str_skip(all, at), digits, after;
 	int64_t n = 0;
-	if (rest.n < 12 || rest.p[8] != ' ' || !str_cut((struct str){ rest.p + 9, rest.n - 9 < 12 ? rest.n - 9 : 12 }, ' ', &digits, &after) ||
-	    !str_int(digits, &n) || n < 2)
+	if (rest.n < 12 || rest.p[8] != ' ')
+		return false;
+	struct str length = { rest.p + 9, rest.n - 9 < 12 ? rest.n - 9 : 12 };
+	if (!str_cut(length, ' ', &digits, &after) || !str_int(digits, &n) || n < 2)
 		return false;
 	size_t lead = 9 + digits.n + 1;
 	if ((uint64_t)n >= rest.n - lead || rest.p[lead + (size_t)n] != '\n' || memcmp(rest.p + lead, "{\"", 2) != 0)
@@ -407,8 +410,8 @@ static void replay(struct ram *r, const struct record *rec)
 
 static enum store_rc refuse(const struct journal_file *f, size_t at, const char *what, struct buf *why)
 {
-	buf_fmt(why, "%.*s: byte %zu: %s; nothing was changed: restore the directory from a backup, or have somebody look at that line",
-	    STR_ARG(f->name), at, what);
+	buf_fmt(why, "%.*s: byte %zu: %s; nothing was changed: restore the directory from a backup, or have somebody look at "
+	    "that line", STR_ARG(f->name), at, what);
 	return STORE_CORRUPT;
 }
 

@@ -99,8 +99,8 @@ static void write_each(void *ctx, const struct store_doc *d)
 	journal_write_doc(&j->lines, j->kinds, d);
 }
 
-/* A new file, whole or not there: written beside, flushed, renamed, the directory flushed. 0 or errno; once renamed every error is EIO,
- * for the file may count from then on. */
+/* A new file, whole or not there: written beside, flushed, renamed, the directory flushed. 0 or errno; once renamed every error is
+ * EIO, for the file may count from then on. */
 static int write_file(struct json *j, const char *path, struct str bytes)
 {
 	struct buf name = BUF(SIZE_MAX / 2);
@@ -384,7 +384,8 @@ static enum store_rc load(struct json *j, const char *path, bool is_snapshot, st
 	}
 	buf_free(&bytes);
 	if (rc == STORE_OK && ret->gen != j->gen) {
-		buf_fmt(why, "%s: its head names generation %lld; somebody renamed it: give it its name back", path, (long long)ret->gen);
+		buf_fmt(why, "%s: its head names generation %lld; somebody renamed it: give it its name back", path,
+		    (long long)ret->gen);
 		rc = STORE_CORRUPT;
 	}
 	return rc;

@@ -84,13 +84,20 @@ static void schema_text(const struct sqlite *q, struct buf *sql)
 	buf_add(sql, S("COMMIT;"));
 }
 
-static enum store_rc say(struct sqlite *q, int rc, const char *what, struct buf *why)
+/* What a person can do about an error while opening. */
+static const char *cure(enum store_rc rc)
 {
-	buf_fmt(why, "%s: %s: %s; ", q->path, what, sqlite3_errmsg(q->writer.db));
-	enum store_rc meaning = sqlite_meaning(q, rc);
-	buf_fmt(why, "%s", meaning == STORE_CORRUPT ? "restore the file from a backup" : meaning == STORE_BUSY ?
-	    "another program holds it: close it" : meaning == STORE_FULL ? "make room on its disk" : "check the disk and who may write there");
-	return meaning == STORE_FENCED ? STORE_DOWN : meaning;
+	static const char *const by_rc[] = { [STORE_CORRUPT] = "restore the file from a backup",
+		[STORE_BUSY] = "another program holds it: close it", [STORE_FULL] = "make room on its disk" };
+	return (size_t)rc < COUNT(by_rc) && by_rc[rc] ? by_rc[rc] : "check the disk and who may write there";
+}
+
+/* The sentence for an SQLite error while opening, when nothing can be fenced yet: what would be later is "cannot" now. */
+static enum store_rc say(struct sqlite *q, int code, const char *what, struct buf *why)
+{
+	enum store_rc rc = sqlite_meaning(q, code);
+	buf_fmt(why, "%s: %s: %s; %s", q->path, what, sqlite3_errmsg(q->writer.db), cure(rc));
+	return rc == STORE_FENCED ? STORE_DOWN : rc;
 }
 
 /* Whose file this is, and of which version. A new one has neither. */
@@ -137,14 +144,13 @@ static enum store_rc prepare_schema(struct sqlite *q, int64_t *ret_at, struct bu
 
 static enum store_rc open_conn(struct sqlite *q, struct conn *c, bool is_reader, struct buf *why)
 {
-	buf_fmt(why, "%s: ", q->path);
-	int rc = conn_open(c, q->path, batch_vfs_name(q->vfs), is_reader, q->kinds, why);
-	if (rc == SQLITE_OK) {
-		buf_clear(why);
-		return STORE_OK;
-	}
-	enum store_rc meaning = sqlite_meaning(q, rc);
-	return meaning == STORE_FENCED ? STORE_DOWN : meaning;
+	struct buf what = BUF(1024);
+	int code = conn_open(c, q->path, batch_vfs_name(q->vfs), is_reader, q->kinds, &what);
+	enum store_rc rc = code == SQLITE_OK ? STORE_OK : sqlite_meaning(q, code);
+	if (rc != STORE_OK)
+		buf_fmt(why, "%s: %.*s; %s", q->path, STR_ARG(buf_str(&what)), cure(rc));
+	buf_free(&what);
+	return rc == STORE_FENCED ? STORE_DOWN : rc;
 }
 
 static enum store_rc open_conns(struct sqlite *q, int64_t *ret_at, struct buf *why)

@@ -15,8 +15,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* CHECKPOINT_PAGES: of 100,000 new alerts in groups of 64, moving the WAL into the file took 1.3 s in pauses of 25 ms with 6,000 pages, 1.0 s
- * in pauses of 40 ms with 12,000, of 100 ms with 30,000; 1,000 pages cost more than twice as much as 6,000. RESERVE: room for some
+/* CHECKPOINT_PAGES: of 100,000 new alerts in groups of 64, moving the WAL into the file took 1.3 s in pauses of 25 ms with 6,000
+ * pages, 1.0 s in pauses of 40 ms with 12,000 and of 100 ms with 30,000; 1,000 pages cost more than twice as much as 6,000. RESERVE: room for some
  * thousand results. */
 enum { READERS = 3, CHECKPOINT_PAGES = 6000, RESERVE = 4 << 20 };
 

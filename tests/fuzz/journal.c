@@ -70,8 +70,8 @@ static void add_txn(struct buf *b, struct ram *r, int64_t group, struct str *s)
 {
 	static const char ids[] = "abcdefgh";
 	uint8_t which = take(s);
-	struct store_write w = { .op = STORE_PUT, .kind = which & 1, .id = { ids + (which >> 1 & 7), 1 }, .due = which & 16 ? which : STORE_NO_DUE,
-		.expire = STORE_NO_DUE };
+	struct store_write w = { .op = STORE_PUT, .kind = which & 1, .id = { ids + (which >> 1 & 7), 1 },
+		.due = which & 16 ? which : STORE_NO_DUE, .expire = STORE_NO_DUE };
 	w.expect = ram_ver(r, w.kind, w.id);
 	w.body = take_text(s);
 	w.idx[1] = w.id;

@@ -28,7 +28,8 @@ static int64_t some_time(void *ctx)
 
 static enum store_rc try_open(struct rig *r)
 {
-	struct store_options o = { .path = str_c(r->path), .kinds = kinds, .n_kinds = COUNT(kinds), .clock = { NULL, some_time, some_time } };
+	struct store_options o = { .path = str_c(r->path), .kinds = kinds, .n_kinds = COUNT(kinds),
+		.clock = { NULL, some_time, some_time } };
 	buf_clear(&r->why);
 	r->s = NULL;
 	return store_open(S("json"), &o, &r->s, &r->why);
@@ -461,8 +462,9 @@ static void what_is_in_the_directory_is_what_is_meant(void **state)
 	struct image *m = load(r, "journal.1");
 	size_t at[4];
 	assert_int_equal(lines_of(m, at, 4), 3);
-	static const char want[] = "{\"group\":1,\"at\":1760000000000,\"token\":\"01000000000000000000000000000000\",\"put\":[{\"kind\":\"doc\","
-		"\"id\":\"a\",\"ver\":1,\"due\":null,\"expire\":null,\"idx\":[\"\",\"\",\"\",\"\"],\"body\":\"{\\\"x\\\":1}\"}],\"gone\":[]}\n";
+	static const char want[] = "{\"group\":1,\"at\":1760000000000,\"token\":\"01000000000000000000000000000000\","
+		"\"put\":[{\"kind\":\"doc\",\"id\":\"a\",\"ver\":1,"
+		"\"due\":null,\"expire\":null,\"idx\":[\"\",\"\",\"\",\"\"],\"body\":\"{\\\"x\\\":1}\"}],\"gone\":[]}\n";
 	const char *json = memchr(m->bytes + at[1], '{', at[2] - at[1]);
 	assert_int_equal(m->bytes + at[2] - json, sizeof want - 1);
 	assert_memory_equal(json, want, sizeof want - 1);
