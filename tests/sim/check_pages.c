@@ -33,6 +33,17 @@ static struct attempt *attempt_of(struct checks *c, const struct sent *x, struct
 	return &page_note(c, ret_page)->a[x->attempt];
 }
 
+/* Whoever reads after the acknowledgement sees it, and sends nothing. */
+static void check_looked(struct checks *c, const struct happening *h, const struct change *page)
+{
+	struct change inc;
+	if (!memory_peek(c->s->memory, KIND_incident, page->is->page.incident, &inc) || inc.is->incident.status == 'd')
+		return;
+	if (inc.read_at[h->replica] > incident_note(c, &inc)->left_at)
+		broken(c->s, I12, "page %.*s attempt %lld is given out, its incident was read %lld ms after it needed nobody any more",
+		    STR_ARG(h->sent.page), (long long)h->sent.attempt, (long long)(inc.read_at[h->replica] - incident_note(c, &inc)->left_at));
+}
+
 static void on_given_out(struct checks *c, const struct happening *h)
 {
 	struct change page;
@@ -45,8 +56,10 @@ static void on_given_out(struct checks *c, const struct happening *h)
 		    h->replica, a->replica);
 	else if (a->is_given_out)
 		broken(c->s, I10, "page %.*s attempt %lld is sent twice", STR_ARG(h->sent.page), (long long)h->sent.attempt);
-	else
+	else {
 		a->is_given_out = true;
+		check_looked(c, h, &page);
+	}
 }
 
 static void on_begin(struct checks *c, const struct happening *h)

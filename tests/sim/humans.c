@@ -1,5 +1,6 @@
 /* humans.c - people who are paged: they see a page, think for a while, acknowledge, sometimes twice or two at once, take it back, leave a note, and
  * in the end resolve it or forget. What one person does with one page rests on the page alone, so leaving out another changes nothing here. */
+#include "model/kinds.h"
 #include "tests/sim/history.h"
 #include <stdio.h>
 
@@ -25,12 +26,22 @@ static void do_at(struct sim *s, int64_t at, enum want want, struct str incident
 	sim_at(s, at, ask_later, q, 0);
 }
 
+/* An acknowledgement that meets the next level. */
+static void at_the_last_moment(struct sim *s, struct str incident, int person, int64_t off)
+{
+	struct change now;
+	if (memory_peek(s->memory, KIND_incident, incident, &now) && now.due != STORE_NO_DUE)
+		do_at(s, now.due + off, WANT_ACK, incident, person);
+}
+
 void humans_see(struct sim *s, struct str incident, struct str address, struct str page)
 {
 	struct rng r = rng_seeded(seed_of(s, page));
 	int person = (int)rng_between(&r, 0, 5);
 	int64_t slow = s->o.is_small ? MINUTE : 10 * MINUTE, at = s->now + rng_between(&r, 2 * SECOND, slow);
 	happened(s, &(struct happening){ .what = ON_SEEN, .at = s->now, .replica = -1, .incident = incident, .address = address });
+	if (s->o.habit[H_LAST] && rng_chance(&r, 100000))
+		at_the_last_moment(s, incident, person, rng_between(&r, -20, 60));
 	if (!s->o.habit[H_PEOPLE] || !rng_chance(&r, 500000))
 		return;
 	do_at(s, at, WANT_ACK, incident, person);

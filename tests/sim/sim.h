@@ -68,6 +68,7 @@ enum unit { PER_COMMIT, PER_READ, PER_CALL, PER_SEND, PER_ANSWER, PER_HOUR };
 	X(F_STALE_LIST,   "stale-list",   PER_READ,  10000, 500000, "a listing leaves out the newest documents") \
 	X(F_CRASH_BEFORE, "crash-before", PER_COMMIT,  100,  10000, "the replica dies before the commit is applied") \
 	X(F_CRASH_AFTER,  "crash-after",  PER_COMMIT,  100,  10000, "the replica dies after it was applied, before it hears so") \
+	X(F_BLACKOUT,     "blackout",     PER_COMMIT,   20,    400, "the store goes down right after a commit, for 1 to 40 min") \
 	X(F_CRASH_REPLY,  "crash-reply",  PER_ANSWER,  100,  10000, "the replica dies right after an answer or a send") \
 	X(F_CLIENT,       "client",       PER_ANSWER, 1000, 100000, "the answer never reaches the client") \
 	X(F_FULL,         "full",         PER_HOUR,     20,    500, "the store is full for 10 s to 20 min") \
@@ -96,6 +97,7 @@ enum unit { PER_COMMIT, PER_READ, PER_CALL, PER_SEND, PER_ANSWER, PER_HOUR };
 	X(H_IDEM,   "idempotency keys on retries") \
 	X(H_SOURCE, "sources acknowledge and resolve") \
 	X(H_PEOPLE, "people answer pages") \
+	X(H_LAST,   "people acknowledge in the moment the next level begins") \
 	X(H_UNDO,   "people un-acknowledge, do things twice and at once") \
 	X(H_PURGE,  "documents are kept for an hour only")
 /* clang-format on */

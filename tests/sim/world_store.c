@@ -426,6 +426,8 @@ static void store_commit_(struct store *st, const struct store_txn *t, struct st
 	}
 	for (size_t i = 0; i < n; i++)
 		commit_one(h, &t[i], &r[i]);
+	if (fault(s, F_BLACKOUT))
+		s->down_until = s->now + fault_draw(s, F_BLACKOUT, MINUTE, 40 * MINUTE);
 	if (fault(s, F_CRASH_AFTER))
 		replica_die(replica_of(h), "after a commit was applied");
 	if (back(h) == STORE_OK)
