@@ -1,9 +1,9 @@
 /* store.c - the store's contract, one suite over every backend, plain and wrapped: what store/store.h promises, one test a promise.
  * STORE_OPS sets the length of the random comparison with the memory backend.
  */
+#include "tests/place.h"
 #include "base/rng.h"
 #include "store/store.h"
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,17 +103,11 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st, (void)type, (void)at;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	struct rig *r = *state;
 	store_close(r->s);
-	assert_int_equal(nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(place_remove(r->dir), 0);
 	*state = (void *)(uintptr_t)r->v;
 	test_free(r);
 	return 0;

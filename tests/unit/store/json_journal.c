@@ -1,9 +1,9 @@
 /* json_journal.c - the json backend's files: what a crash may leave is healed, everything else is refused; failing disks fence. */
+#include "tests/place.h"
 #include "store/json.h"
 #include "store/journal.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -59,17 +59,11 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st, (void)type, (void)at;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	struct rig *r = *state;
 	store_close(r->s);
-	assert_int_equal(nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(place_remove(r->dir), 0);
 	buf_free(&r->why);
 	test_free(r);
 	return 0;

@@ -1,6 +1,6 @@
 /* sqlite.c - the sqlite backend where the disk fails, fills up, or is not ours. Failures come from a VFS put under it. */
+#include "tests/place.h"
 #include "store/store.h"
-#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -99,17 +99,11 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st, (void)type, (void)at;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	struct rig *r = *state;
 	store_close(r->s);
-	assert_int_equal(nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(place_remove(r->dir), 0);
 	buf_free(&r->why);
 	test_free(r);
 	return 0;
