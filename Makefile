@@ -1,6 +1,7 @@
 # make            build/tocsin                  make check             unit and conformance tests, purity, tidiness
 # make MODE=asan check   any mode, any target   make CC=clang ...      another compiler; outputs never mix
 # make sim SEEDS=2000    the simulator          make mutants           every seeded bug must be caught
+# make conform OPS=1000000  every store, compared with the memory store
 # make fuzz SECONDS=30   every fuzzer           make bench             figures into bench/RESULTS.md
 # make lint              gcc -fanalyzer, clang-tidy
 #
@@ -12,6 +13,7 @@ endif
 MODE       ?= release
 SECONDS    ?= 10
 SEEDS      ?= 500
+OPS        ?= 1000000
 PREFIX     ?= /usr/local
 PKG_CONFIG ?= pkg-config
 OUT        := build/$(notdir $(CC))-$(MODE)$(if $(MUT),-mut$(MUT))
@@ -33,7 +35,7 @@ USES_main     := $(ROOMS)
 USES_tests    := $(ROOMS)
 PURE          := base model core sources channels
 
-LIBS := json-c libmicrohttpd libcurl sqlite3 yaml-0.1 libcrypto
+LIBS := json-c libmicrohttpd libcurl sqlite3 libpq yaml-0.1 libcrypto
 ifeq ($(LIB_FLAGS),)
 export LIB_FLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS)) -I/usr/include
 export LIB_LIBS  := $(shell $(PKG_CONFIG) --libs $(LIBS)) -lpthread
@@ -110,6 +112,9 @@ unit: $(UNIT)
 check: unit $(if $(filter debug release,$(MODE)),purity)
 	@tests/run unit $(OUT)
 
+conform: $(OUT)/tests/conform/store $(OUT)/tests/conform/random
+	STORE_OPS=$(OPS) tests/run unit $(OUT) conform/
+
 sim: $(SIM)
 	$(SIM) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 mutants:
@@ -160,5 +165,5 @@ install: $(OUT)/tocsin
 clean:
 	rm -rf build
 
-.PHONY: all unit check sim mutants fuzz fuzz-build fuzz-run bench purity lint objects tidy install clean
+.PHONY: all unit check conform sim mutants fuzz fuzz-build fuzz-run bench purity lint objects tidy install clean
 -include $(OBJ:.o=.d) $(patsubst %.c,$(OUT)/%.d,$(wildcard tests/sim/*.c)) $(UNIT:=.d) $(FUZZ:=.d) $(BENCH:=.d)

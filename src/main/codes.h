@@ -31,5 +31,5 @@ CODE(1401, NOBODY,       true,  "A level reaches nobody: its users have neither 
 CODE(1501, LISTEN,       false, "server.listen is ADDRESS:PORT, such as 127.0.0.1:3000, 0.0.0.0:3000 or [::1]:3000. HOST and PORT in the environment override its parts.")
 CODE(1502, OPEN_DOOR,    false, "The server would be reachable from other machines while everybody may do everything. Set auth.required to true, or listen on 127.0.0.1.")
 CODE(1503, URL,          false, "The address must begin with http:// or https:// and name a host.")
-CODE(1504, STORAGE,      false, "storage.driver is sqlite (path: a file), json (path: a directory) or memory (forgets everything at the end). min_free is bytes: 64MiB, 1GiB.")
+CODE(1504, STORAGE,      false, "storage.driver is sqlite (path: a file), json (path: a directory), postgres (url, password, schema), dynamodb (table, region, endpoint) or memory (forgets everything at the end). min_free is bytes: 64MiB, 1GiB. shards is a power of two.")
 CODE(1505, SECRET_LATER, true,  "A secret could not be read on this machine. The server will need it.")

@@ -24,7 +24,8 @@ enum { CONFIG_BYTES_MAX = 1 << 20, SECRET_BYTES_MAX = 64 << 10 };
 ENUM_TYPE(config_log_level, CONFIG_LOG_LEVEL);        /* the first word of each enum is the default */
 #define CONFIG_LOG_FORMAT(X) X(FORMAT_AUTO, "auto") X(FORMAT_LOGFMT, "logfmt") X(FORMAT_JSON, "json")
 ENUM_TYPE(config_log_format, CONFIG_LOG_FORMAT);
-#define CONFIG_DRIVER(X) X(DRIVER_SQLITE, "sqlite") X(DRIVER_JSON, "json") X(DRIVER_MEMORY, "memory")
+#define CONFIG_DRIVER(X) X(DRIVER_SQLITE, "sqlite") X(DRIVER_JSON, "json") X(DRIVER_MEMORY, "memory") \
+	X(DRIVER_POSTGRES, "postgres") X(DRIVER_DYNAMODB, "dynamodb")
 ENUM_TYPE(config_driver, CONFIG_DRIVER);
 
 #define CONFIG_LOG(X, E) \
@@ -39,9 +40,16 @@ ENTITY_STRUCT(config_log, CONFIG_LOG);
 ENTITY_STRUCT(config_server, CONFIG_SERVER);
 
 #define CONFIG_STORAGE(X, E) \
-	X(E, ENUM, driver,   config_driver, 0, 0,    0, "sqlite: one file; json: a directory; memory: forgets everything at the end.") \
-	X(E, STR,  path,     ,              0, 1, 4000, "The file or directory, from the working directory.") \
-	X(E, STR,  min_free, ,              0, 1,   32, "Below so much free space alerts are refused while pages still go out; 64MiB unless given.")
+	X(E, ENUM,   driver,   config_driver, 0, 0,    0, "sqlite: one file; json: a directory; postgres, dynamodb: any number of replicas; memory: forgets everything at the end.") \
+	X(E, STR,    path,     ,              0, 1, 4000, "sqlite, json: the file or directory, from the working directory.") \
+	X(E, STR,    min_free, ,              0, 1,   32, "sqlite, json: below so much free space alerts are refused while pages still go out; 64MiB unless given.") \
+	X(E, STR,    url,      ,              0, 1, 4000, "postgres: postgresql://USER@HOST/DATABASE, without a password.") \
+	X(E, SECRET, password, ,              0, 0,    0, "postgres: the password; where libpq looks for one unless given.") \
+	X(E, STR,    schema,   ,              0, 1,   63, "postgres: the schema its tables are in; tocsin unless given.") \
+	X(E, STR,    table,    ,              0, 3,  255, "dynamodb: the table, made when it is not there; incidents unless given.") \
+	X(E, STR,    region,   ,              0, 1,   64, "dynamodb: the AWS region; us-east-1 unless given.") \
+	X(E, STR,    endpoint, ,              0, 1, 2000, "dynamodb: the URL of the service; that of the region unless given.") \
+	X(E, INT,    shards,   ,              0, 1,  256, "postgres, dynamodb: into how many parts a new store is laid out, a power of two; 16 unless given.")
 ENTITY_STRUCT(config_storage, CONFIG_STORAGE);
 
 #define CONFIG_AUTH(X, E) \
@@ -79,7 +87,7 @@ struct config {
 	enum log_level log_level;
 	enum config_log_format log_format;
 	enum config_driver driver;
-	struct str storage_path;         /* empty with memory */
+	struct str storage_path;         /* sqlite, json, postgres (its URL): what to open; else empty */
 	int64_t min_free;                /* bytes; 64 MiB unless given; 0: no gate */
 	bool auth_required;
 	struct config_file file;         /* as read, defaults filled in */

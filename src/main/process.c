@@ -114,20 +114,61 @@ void bytes_write(struct buf *b, int64_t bytes)
 	buf_add(b, unit[i].end);
 }
 
+/* Which keys of storage mean something with which driver, one bit each. */
+#define WITH(driver) (1u << DRIVER_##driver)
+static const struct { const char *key; unsigned drivers, needed; const char *what; } storage_keys[] = {
+	{ "path",     WITH(SQLITE) | WITH(JSON),        WITH(SQLITE) | WITH(JSON), "a file (sqlite) or a directory (json)" },
+	{ "min_free", WITH(SQLITE) | WITH(JSON),        0,                         "" },
+	{ "url",      WITH(POSTGRES),                   WITH(POSTGRES),            "postgresql://USER@HOST/DATABASE" },
+	{ "password", WITH(POSTGRES),                   0,                         "" },
+	{ "schema",   WITH(POSTGRES),                   0,                         "" },
+	{ "table",    WITH(DYNAMODB),                   0,                         "" },
+	{ "region",   WITH(DYNAMODB),                   0,                         "" },
+	{ "endpoint", WITH(DYNAMODB),                   0,                         "" },
+	{ "shards",   WITH(POSTGRES) | WITH(DYNAMODB),  0,                         "" },
+};
+
+static void check_storage_keys(struct load *l, enum config_driver driver)
+{
+	struct str word = enum_word(&config_driver_names, (int)driver);
+	bool is_whole;
+	for (size_t i = 0; i < COUNT(storage_keys); i++) {
+		struct str path = PATH(l, "storage.%s", storage_keys[i].key);
+		(void)yaml_at(l->root, path, &is_whole);           /* where it stands does not matter here */
+		if (is_whole && !(storage_keys[i].drivers >> driver & 1))
+			FAULT(l, CODE_STORAGE, path, "%.*s: means nothing with driver %.*s; remove it or choose another driver", STR_ARG(path), STR_ARG(word));
+		if (!is_whole && storage_keys[i].needed >> driver & 1)
+			FAULT(l, CODE_STORAGE, S("storage"), "%.*s: is required with driver %.*s: %s", STR_ARG(path), STR_ARG(word), storage_keys[i].what);
+	}
+}
+
+/* user:password@ in a URL, or password= among keywords. */
+static bool holds_password(struct str url)
+{
+	struct str head, rest = url, user, word;
+	if (!str_cut(url, '@', &head, &rest))
+		return memmem(url.p, url.n, "password=", 9) != NULL;
+	const char *slashes = memmem(head.p, head.n, "//", 2);
+	head = slashes ? str_skip(head, (size_t)(slashes + 2 - head.p)) : head;
+	return str_cut(head, ':', &user, &word) || memmem(url.p, url.n, "password=", 9) != NULL;
+}
+
 static void read_storage(struct load *l)
 {
-	const struct config_storage *s = &l->c->file.storage;
-	bool is_memory = s->driver == DRIVER_MEMORY;
+	struct config_storage *s = &l->c->file.storage;
 	l->c->driver = s->driver;
-	l->c->storage_path = s->path;
+	l->c->storage_path = s->driver == DRIVER_POSTGRES ? s->url : s->path;
 	l->c->min_free = MIN_FREE_DEFAULT;
-	if (!is_memory && s->path.n == 0)
-		FAULT(l, CODE_STORAGE, S("storage"), "storage.path: is required with driver %.*s: %s",
-		    STR_ARG(enum_word(&config_driver_names, (int)s->driver)), s->driver == DRIVER_JSON ? "a directory" : "a file");
-	if (is_memory && s->path.n)
-		FAULT(l, CODE_STORAGE, S("storage.path"), "storage.path: driver memory keeps nothing; remove the path or choose sqlite");
+	check_storage_keys(l, s->driver);
 	if (s->min_free.n && bytes_read(s->min_free, &l->c->min_free))
 		FAULT(l, CODE_STORAGE, S("storage.min_free"), "storage.min_free: must be a size such as 64MiB, not \"%.*s\"", STR_ARG(s->min_free));
+	if (s->url.n && holds_password(s->url))
+		FAULT(l, CODE_LITERAL, S("storage.url"), "storage.url: holds a password; take it out and give storage.password: {env: NAME} or {file: PATH}");
+	if (s->shards & (s->shards - 1))
+		FAULT(l, CODE_STORAGE, S("storage.shards"), "storage.shards: must be a power of two such as 16, not %lld", (long long)s->shards);
+	s->schema = s->schema.n ? s->schema : S("tocsin");
+	s->table = s->table.n ? s->table : S("incidents");
+	s->region = s->region.n ? s->region : S("us-east-1");
 }
 
 static void read_url(struct load *l)

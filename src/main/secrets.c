@@ -61,6 +61,7 @@ static void fill(void *ctx, struct str path, struct secret *s)
 void secrets_fill(struct load *l)
 {
 	struct config *c = l->c;
+	desc_secrets(l->tmp, &config_storage_entity, &c->file.storage, S("storage"), fill, l);
 	for (size_t i = 0; i < c->n_outlets; i++) {
 		struct str path = PATH(l, "channels.%.*s", STR_ARG(c->outlets[i].id));
 		if (c->outlets[i].how)

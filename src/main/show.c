@@ -32,6 +32,24 @@ static void add_text(struct buf *b, const char *name, struct str s)
 	buf_json(b, s);
 }
 
+/* What counts with this driver, with what is in force where the file says nothing. */
+static void add_storage(const struct config *c, struct buf *b)
+{
+	const struct config_storage *f = &c->file.storage;
+	bool is_postgres = c->driver == DRIVER_POSTGRES, is_dynamodb = c->driver == DRIVER_DYNAMODB;
+	struct config_storage s = { .driver = c->driver, .path = f->path, .url = f->url, .password = f->password, .endpoint = f->endpoint,
+		.schema = is_postgres ? f->schema : S(""), .table = is_dynamodb ? f->table : S(""), .region = is_dynamodb ? f->region : S(""),
+		.shards = f->shards };
+	struct buf free_text = BUF(64);
+	bytes_write(&free_text, c->min_free);
+	if (c->driver == DRIVER_SQLITE || c->driver == DRIVER_JSON)
+		s.min_free = buf_str(&free_text);
+	add_text(b, "driver", enum_word(&config_driver_names, (int)c->driver));
+	s.driver = 0;                                              /* the first word would be left out */
+	add_members(b, &config_storage_entity, &s);
+	buf_free(&free_text);
+}
+
 /* By hand: these have values in force even where the file says nothing, which the tables would leave out. */
 static void add_process(const struct config *c, struct buf *b)
 {
@@ -46,13 +64,7 @@ static void add_process(const struct config *c, struct buf *b)
 	add_text(b, "level", enum_word(&config_log_level_names, (int)c->file.server.log.level));
 	add_text(b, "format", enum_word(&config_log_format_names, (int)c->log_format));
 	buf_add(b, S("}},\"storage\":{"));
-	add_text(b, "driver", enum_word(&config_driver_names, (int)c->driver));
-	add_text(b, "path", c->storage_path);
-	if (c->driver != DRIVER_MEMORY) {
-		buf_add(b, S(",\"min_free\":\""));
-		bytes_write(b, c->min_free);
-		buf_char(b, '"');
-	}
+	add_storage(c, b);
 	buf_fmt(b, "},\"auth\":{\"required\":%s}", c->auth_required ? "true" : "false");
 	buf_free(&listen);
 }

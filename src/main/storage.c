@@ -1,6 +1,7 @@
 /* storage.c - see storage.h. */
 #include "main/storage.h"
 #include "io/clock.h"
+#include <stdlib.h>
 
 /* Backends keep this table for as long as they live. */
 static const struct store_kind_def kind_defs[KINDS] = {
@@ -12,9 +13,18 @@ static const struct store_kind_def kind_defs[KINDS] = {
 static int64_t boot_ms(void *ctx) { (void)ctx; return clock_boot_ms(); }
 static int64_t wall_ms(void *ctx) { (void)ctx; return clock_wall_ms(); }
 
+static const char *env(void *ctx, const char *name) { (void)ctx; return getenv(name); }
+
+struct store_options storage_options(const struct config *c)
+{
+	const struct config_storage *s = &c->file.storage;
+	return (struct store_options){ .path = c->storage_path, .password = s->password.value, .region = s->region, .endpoint = s->endpoint,
+		.table = c->driver == DRIVER_POSTGRES ? s->schema : s->table, .shards = (unsigned)s->shards, .env = env,
+		.kinds = kind_defs, .n_kinds = KINDS, .clock = { NULL, boot_ms, wall_ms }, .min_free_bytes = c->min_free };
+}
+
 enum store_rc storage_open(const struct config *c, struct store **ret, struct buf *why)
 {
-	struct store_options o = { .path = c->storage_path, .kinds = kind_defs, .n_kinds = KINDS, .clock = { NULL, boot_ms, wall_ms },
-		.min_free_bytes = c->min_free };
+	struct store_options o = storage_options(c);
 	return store_open(enum_word(&config_driver_names, (int)c->driver), &o, ret, why);
 }

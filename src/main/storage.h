@@ -4,5 +4,6 @@
 #include "main/config.h"
 #include "store/store.h"
 
+struct store_options storage_options(const struct config *c);      /* points into the configuration */
 enum store_rc storage_open(const struct config *c, struct store **ret, struct buf *why);    /* as store_open */
 #endif

@@ -5,9 +5,15 @@
 
 /* Opens one backend. The options were checked. Anything but STORE_OK: *ret untouched, nothing left behind, a sentence in `why`. */
 typedef enum store_rc backend_open(const struct store_options *o, struct store **ret, struct buf *why);
-#define BACKEND(name) backend_open name##_open;
+/* As store_schema and store_migrate. A store that is not there has schema 0 and is not made. */
+typedef enum store_rc backend_schema(const struct store_options *o, struct store_schema *ret, struct buf *why);
+typedef enum store_rc backend_migrate(const struct store_options *o, int to, struct buf *why);
+#define BACKEND(name) backend_open name##_open; backend_schema name##_schema; backend_migrate name##_migrate;
 #include "store/list.h"
 #undef BACKEND
+
+/* backend_migrate of a backend whose layout has never changed. */
+enum store_rc schema_only(int only, int to, struct buf *why);
 
 /* The head of a backend's struct, from the options. */
 struct store store_head(const struct store_ops *ops, const struct store_options *o);

@@ -160,10 +160,17 @@ static enum store_rc fault_probe(struct store *s, int64_t *ret_commit_us)
 	return rc == STORE_OK ? f->inner->ops->probe(f->inner, ret_commit_us) : rc;
 }
 
+static enum store_rc fault_import(struct store *s, const struct store_doc *docs, size_t n)
+{
+	struct fault *f = (struct fault *)s;
+	enum store_rc rc = read_fault(f);
+	return rc == STORE_OK ? f->inner->ops->import(f->inner, docs, n) : rc;
+}
+
 struct store *store_fault(struct store *inner, const struct store_fault_plan *plan)
 {
 	static const struct store_ops ops = { fault_close, fault_info, fault_now, fault_get, fault_commit, fault_due, fault_list,
-		fault_scan, fault_purge, fault_probe };
+		fault_scan, fault_purge, fault_probe, fault_import };
 	struct fault *f = xmalloc(sizeof *f);
 	*f = (struct fault){ .head = *inner, .inner = inner, .plan = *plan };
 	f->head.ops = &ops;

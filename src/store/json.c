@@ -273,6 +273,18 @@ static enum store_rc json_purge(struct store *s, store_kind kind, int64_t expire
 	return rc;
 }
 
+/* Versions of a journal follow on each other, those of an import need not: so it becomes a generation of its own. */
+static enum store_rc json_import(struct store *s, const struct store_doc *docs, size_t n)
+{
+	struct json *j = (struct json *)s;
+	pthread_mutex_lock(&j->m.lock);
+	for (size_t i = 0; i < n && !j->is_fenced; i++)
+		ram_set(j->m.ram, &docs[i]);
+	enum store_rc rc = j->is_fenced ? STORE_FENCED : snapshot(j);
+	pthread_mutex_unlock(&j->m.lock);
+	return rc;
+}
+
 static bool read_back(const struct json *j, off_t at)
 {
 	char *got = xmalloc(j->lines.n);
@@ -478,7 +490,7 @@ static enum store_rc start(struct json *j, const struct store_options *o, struct
 enum store_rc json_open(const struct store_options *o, struct store **ret, struct buf *why)
 {
 	static const struct store_ops ops = { json_close, json_info, memory_now, memory_get, json_commit, memory_due, memory_list,
-		memory_scan, json_purge, json_probe };
+		memory_scan, json_purge, json_probe, json_import };
 	struct json *j = xmalloc(sizeof *j);
 	*j = (struct json){ .lock_fd = -1, .fd = -1, .sync = fdatasync, .kinds = o->kinds, .n_kinds = o->n_kinds,
 		.snapshot_at = SNAPSHOT_FIRST, .lines = BUF(SIZE_MAX / 2) };
@@ -490,4 +502,22 @@ enum store_rc json_open(const struct store_options *o, struct store **ret, struc
 	else
 		json_close(&j->m.head);
 	return rc;
+}
+
+/* A journal that cannot be read is said when it is opened. */
+enum store_rc json_schema(const struct store_options *o, struct store_schema *ret, struct buf *why)
+{
+	struct json j = { .directory = xstrndup(o->path) };
+	int64_t journal = 0, snap = 0;
+	(void)why;
+	find_newest(&j, &journal, &snap);
+	free(j.directory);
+	*ret = (struct store_schema){ .have = journal + snap > 0 ? JOURNAL_SCHEMA : 0, .least = JOURNAL_SCHEMA, .newest = JOURNAL_SCHEMA };
+	return STORE_OK;
+}
+
+enum store_rc json_migrate(const struct store_options *o, int to, struct buf *why)
+{
+	(void)o;
+	return schema_only(JOURNAL_SCHEMA, to, why);
 }

@@ -118,11 +118,33 @@ static enum store_rc memory_probe(struct store *s, int64_t *ret_commit_us)
 	return STORE_OK;
 }
 
+static enum store_rc memory_import(struct store *s, const struct store_doc *docs, size_t n)
+{
+	struct memory *m = lock(s);
+	for (size_t i = 0; i < n; i++)
+		ram_set(m->ram, &docs[i]);
+	return unlock(m);
+}
+
+/* Every one is made new. */
+enum store_rc memory_schema(const struct store_options *o, struct store_schema *ret, struct buf *why)
+{
+	(void)o, (void)why;
+	*ret = (struct store_schema){ .have = 0, .least = 1, .newest = 1 };
+	return STORE_OK;
+}
+
+enum store_rc memory_migrate(const struct store_options *o, int to, struct buf *why)
+{
+	(void)o;
+	return schema_only(1, to, why);
+}
+
 enum store_rc memory_open(const struct store_options *o, struct store **ret, struct buf *why)
 {
 	(void)why;                                                 /* nothing can go wrong */
 	static const struct store_ops ops = { memory_close, memory_info, memory_now, memory_get, memory_commit, memory_due,
-		memory_list, memory_scan, memory_purge, memory_probe };
+		memory_list, memory_scan, memory_purge, memory_probe, memory_import };
 	struct memory *m = xmalloc(sizeof *m);
 	memory_init(m, &ops, o);
 	*ret = &m->head;

@@ -1,7 +1,7 @@
 /* ram.c - documents held in memory: a hash of (kind, id), and per kind the orders readers ask for.
  *
  * The order by due is always kept. The others (by id, by key, by expire) are built when first asked for and kept from then on, so
- * that a simulator that never lists pays nothing for lists. Equal keys stand in the order of creation, as they do in SQLite.
+ * that a simulator that never lists pays nothing for lists. Where keys are equal, ids decide.
  */
 #include "store/ram.h"
 #include "store/order.h"
@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One document. seq: rises with every creation. text holds the keys and the body, id stands behind the struct. */
+/* One document. text holds the keys and the body, id stands behind the struct. */
 struct item {
 	struct item *next;
-	uint64_t seq;
 	uint32_t hash;
 	struct store_doc d;
 	char *text;
@@ -24,21 +23,19 @@ enum by { BY_ID, BY_IDX0, BY_DUE = BY_IDX0 + STORE_IDX, BY_EXPIRE, BYS };
 struct ram {
 	struct item **bucket;
 	size_t n, n_buckets;
-	uint64_t seq;
 	struct order order[STORE_KINDS_MAX][BYS];
 	bool is_kept[STORE_KINDS_MAX][BYS];
 };
 
-static int by_seq(const void *a, const void *b)
+static int by_id(const void *a, const void *b)
 {
-	const struct item *x = a, *y = b;
-	return (x->seq > y->seq) - (x->seq < y->seq);
+	return str_cmp(((const struct item *)a)->d.id, ((const struct item *)b)->d.id);
 }
 
 static int by_text(struct str x, struct str y, const void *a, const void *b)
 {
 	int c = str_cmp(x, y);
-	return c ? c : by_seq(a, b);
+	return c ? c : by_id(a, b);
 }
 
 #define BY_TEXT(name, field) \
@@ -46,7 +43,6 @@ static int by_text(struct str x, struct str y, const void *a, const void *b)
 	{ \
 		return by_text(((const struct item *)a)->d.field, ((const struct item *)b)->d.field, a, b); \
 	}
-BY_TEXT(by_id, id)
 BY_TEXT(by_idx0, idx[0])
 BY_TEXT(by_idx1, idx[1])
 BY_TEXT(by_idx2, idx[2])
@@ -90,7 +86,7 @@ static uint64_t key_of(const struct item *it, enum by by)
 
 struct ram *ram_new(const struct store *head)
 {
-	static int (*const tie[BYS])(const void *, const void *) = { by_id, by_idx0, by_idx1, by_idx2, by_idx3, by_seq, by_seq };
+	static int (*const tie[BYS])(const void *, const void *) = { by_id, by_idx0, by_idx1, by_idx2, by_idx3, by_id, by_id };
 	struct ram *r = xmalloc(sizeof *r);
 	*r = (struct ram){ .n_buckets = 1024 };
 	r->bucket = xmalloc(r->n_buckets * sizeof *r->bucket);
@@ -202,10 +198,10 @@ static const struct order *order_of(struct ram *r, store_kind kind, enum by by)
 	return &r->order[kind][by];
 }
 
-static struct item *item_new(struct ram *r, store_kind kind, struct str id, uint32_t hash)
+static struct item *item_new(store_kind kind, struct str id, uint32_t hash)
 {
 	struct item *it = xmalloc(sizeof *it + id.n);
-	*it = (struct item){ .hash = hash, .seq = ++r->seq, .d = { .kind = kind, .due = STORE_NO_DUE, .expire = STORE_NO_DUE } };
+	*it = (struct item){ .hash = hash, .d = { .kind = kind, .due = STORE_NO_DUE, .expire = STORE_NO_DUE } };
 	memcpy(it->id, id.p, id.n);
 	it->d.id = (struct str){ it->id, id.n };
 	return it;
@@ -271,7 +267,7 @@ void ram_set(struct ram *r, const struct store_doc *d)
 		item_change(r, *at, d);
 		return;
 	}
-	struct item *it = *at = item_new(r, d->kind, d->id, hash);
+	struct item *it = *at = item_new(d->kind, d->id, hash);
 	item_fill(it, d);
 	for (enum by by = BY_ID; by < BYS; by++)
 		stand(r, it, by);
@@ -369,7 +365,7 @@ static void answer_back(const struct order *o, struct order_at from, struct orde
 /* The first place whose key is not less than this text. */
 static struct order_at text_lower(const struct order *o, enum by by, struct str text)
 {
-	struct item probe = { 0 };                                 /* seq 0: before every item of the same text */
+	struct item probe = { 0 };                                 /* no id: before every item of the same text */
 	if (by == BY_ID)
 		probe.d.id = text;
 	else
@@ -421,7 +417,8 @@ void ram_expired(struct ram *r, store_kind kind, int64_t before, size_t limit, s
 
 static int item_order(const void *a, const void *b)
 {
-	return by_seq(*(const struct item *const *)a, *(const struct item *const *)b);
+	const struct item *x = *(const struct item *const *)a, *y = *(const struct item *const *)b;
+	return x->d.kind != y->d.kind ? x->d.kind - y->d.kind : by_id(x, y);
 }
 
 void ram_each(const struct ram *r, void *ctx, void (*f)(void *ctx, const struct store_doc *d))

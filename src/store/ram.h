@@ -25,6 +25,6 @@ void ram_list(struct ram *r, store_kind kind, int idx, struct str lo, struct str
 void ram_scan(struct ram *r, store_kind kind, struct str cursor, size_t limit, struct store_docs *out);
 void ram_expired(struct ram *r, store_kind kind, int64_t before, size_t limit, struct store_docs *out);
 
-/* Every document, in the order of creation, so that a copy made from it breaks ties alike. */
+/* Every document, by kind and id. */
 void ram_each(const struct ram *r, void *ctx, void (*f)(void *ctx, const struct store_doc *d));
 #endif

@@ -213,7 +213,7 @@ static enum store_rc start(struct sqlite *q, const struct store_options *o, stru
 enum store_rc sqlite_open(const struct store_options *o, struct store **ret, struct buf *why)
 {
 	static const struct store_ops ops = { sqlite_close, sqlite_info, sqlite_now, sqlite_get, sqlite_commit, sqlite_due, sqlite_list,
-		sqlite_scan, sqlite_purge, sqlite_probe };
+		sqlite_scan, sqlite_purge, sqlite_probe, sqlite_import };
 	/* SQLite counts its memory under one lock unless told not to before its first use: a tenth of all its time. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);          /* refused when in use already, which only costs that */
 	struct sqlite *q = xmalloc(sizeof *q);
@@ -236,4 +236,28 @@ enum store_rc sqlite_open(const struct store_options *o, struct store **ret, str
 	else
 		sqlite_close(&q->head);
 	return rc;
+}
+
+/* Reads without taking the file from whoever has it. */
+enum store_rc sqlite_schema(const struct store_options *o, struct store_schema *ret, struct buf *why)
+{
+	char *path = xstrndup(o->path);
+	struct conn c = { 0 };
+	int64_t have = 0;
+	int rc = access(path, F_OK) == 0 ? sqlite3_open_v2(path, &c.db, SQLITE_OPEN_READONLY, NULL) : SQLITE_NOTFOUND;
+	if (rc == SQLITE_OK)
+		rc = conn_int(&c, "SELECT value FROM tocsin WHERE name='schema'", &have);
+	bool is_none = rc == SQLITE_NOTFOUND;
+	if (rc != SQLITE_OK && !is_none)
+		buf_fmt(why, "%s: cannot read its schema: %s; is it tocsin's file?", path, sqlite3_errmsg(c.db));
+	sqlite3_close(c.db);
+	free(path);
+	*ret = (struct store_schema){ .have = (int)have, .least = SCHEMA, .newest = SCHEMA };
+	return rc == SQLITE_OK || is_none ? STORE_OK : STORE_DOWN;
+}
+
+enum store_rc sqlite_migrate(const struct store_options *o, int to, struct buf *why)
+{
+	(void)o;
+	return schema_only(SCHEMA, to, why);
 }

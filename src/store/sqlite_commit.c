@@ -59,7 +59,7 @@ static int write_row(struct sqlite *q, int query, const struct store_write *w, c
 	sqlite3_stmt *s = conn_query(&q->writer, w->kind, query);
 	if (s == NULL)
 		return sqlite3_extended_errcode(q->writer.db);
-	if (query == Q_CREATE)
+	if (query == Q_CREATE || query == Q_IMPORT)
 		stmt_bind_str(s, 1, w->id);
 	else
 		sqlite3_bind_int64(s, 1, n);
@@ -402,6 +402,32 @@ enum store_rc sqlite_purge(struct store *s, store_kind kind, int64_t expired_bef
 	struct sqlite *q = sqlite(s);
 	pthread_mutex_lock(&q->write_lock);
 	enum store_rc rc = q->is_fenced ? STORE_FENCED : purge(q, kind, expired_before, limit, ret_done);
+	pthread_mutex_unlock(&q->write_lock);
+	return rc;
+}
+
+static int import_rows(struct sqlite *q, const struct store_doc *docs, size_t n)
+{
+	int rc = SQLITE_OK, changed = 0;
+	for (size_t i = 0; i < n && rc == SQLITE_OK; i++) {
+		struct store_write w = { .kind = docs[i].kind, .id = docs[i].id, .due = docs[i].due, .expire = docs[i].expire, .body = docs[i].body };
+		memcpy(w.idx, docs[i].idx, sizeof w.idx);
+		rc = write_row(q, Q_IMPORT, &w, &docs[i].token, docs[i].ver, 0, &changed);
+	}
+	return rc;
+}
+
+enum store_rc sqlite_import(struct store *s, const struct store_doc *docs, size_t n)
+{
+	struct sqlite *q = sqlite(s);
+	pthread_mutex_lock(&q->write_lock);
+	enum store_rc rc = STORE_FENCED;
+	if (!q->is_fenced) {
+		int code = begin(q);
+		if (code == SQLITE_OK)
+			code = import_rows(q, docs, n);
+		rc = end(q, code);
+	}
 	pthread_mutex_unlock(&q->write_lock);
 	return rc;
 }

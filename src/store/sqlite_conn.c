@@ -11,20 +11,22 @@
 
 #define DOC "id,ver,token,due,expire,body,idx0,idx1,idx2,idx3"
 #define LIST(col, by) \
-	"SELECT " DOC ",n FROM \"@\" " by " WHERE " col ">=?1 AND " col "<?2 ORDER BY " col ",n LIMIT ?3", \
-	"SELECT " DOC ",n FROM \"@\" " by " WHERE " col ">=?1 AND " col "<?2 ORDER BY " col " DESC,n DESC LIMIT ?3"
+	"SELECT " DOC ",n FROM \"@\" " by " WHERE " col ">=?1 AND " col "<?2 ORDER BY " col ",id LIMIT ?3", \
+	"SELECT " DOC ",n FROM \"@\" " by " WHERE " col ">=?1 AND " col "<?2 ORDER BY " col " DESC,id DESC LIMIT ?3"
 
 /* @ stands for the kind. INDEXED BY makes a query that would not use its index an error instead of a slow one. */
 static const char *const query_text[QUERIES] = {
 	[Q_SEE] = "SELECT n,ver,token,idx0,idx1,idx2,idx3 FROM \"@\" WHERE id=?1",
 	[Q_CREATE] = "INSERT INTO \"@\"(" DOC ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT DO NOTHING",
+	[Q_IMPORT] = "INSERT INTO \"@\"(" DOC ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(id) DO UPDATE SET ver=?2,token=?3,"
+		"due=?4,expire=?5,body=?6,idx0=?7,idx1=?8,idx2=?9,idx3=?10",
 	[Q_CHANGE] = "UPDATE \"@\" SET ver=?2,token=?3,due=?4,expire=?5,body=?6 WHERE n=?1",
 	[Q_CHANGE_KEYS] = "UPDATE \"@\" SET ver=?2,token=?3,due=?4,expire=?5,body=?6,idx0=?7,idx1=?8,idx2=?9,idx3=?10 WHERE n=?1",
 	[Q_DELETE] = "DELETE FROM \"@\" WHERE n=?1",
 	[Q_PURGE] = "DELETE FROM \"@\" WHERE n IN (SELECT n FROM \"@\" INDEXED BY \"@_expire\" "
-		"WHERE expire<?1 AND due IS NULL ORDER BY expire,n LIMIT ?2)",
+		"WHERE expire<?1 AND due IS NULL ORDER BY expire,id LIMIT ?2)",
 	[Q_GET] = "SELECT " DOC ",n FROM \"@\" WHERE id=?1",
-	[Q_DUE] = "SELECT " DOC ",n FROM \"@\" INDEXED BY \"@_due\" WHERE due<=?1 ORDER BY due,n LIMIT ?2",
+	[Q_DUE] = "SELECT " DOC ",n FROM \"@\" INDEXED BY \"@_due\" WHERE due<=?1 ORDER BY due,id LIMIT ?2",
 	[Q_SCAN] = "SELECT " DOC ",n FROM \"@\" WHERE n>?1 ORDER BY n LIMIT ?2",
 	[Q_LIST] = LIST("id", ""),
 	LIST("idx0", "INDEXED BY \"@_idx0\""), LIST("idx1", "INDEXED BY \"@_idx1\""),

@@ -4,11 +4,12 @@
 #include "store/store.h"
 #include <sqlite3.h>
 
-/* The statements on the table of a kind. Parameters of CREATE, CHANGE and CHANGE_KEYS: ?1 id (CREATE) or n, ?2 ver, ?3 token, ?4 due,
+/* The statements on the table of a kind. Parameters of CREATE, IMPORT, CHANGE and CHANGE_KEYS: ?1 id (of the first two) or n, ?2 ver, ?3 token, ?4 due,
  * ?5 expire, ?6 body, ?7... keys. Answers of GET, DUE, SCAN and LIST: the columns of struct store_doc, then n. */
 enum sqlite_query {
 	Q_SEE,                   /* ?1 id: n, ver, token, keys */
 	Q_CREATE, Q_CHANGE, Q_CHANGE_KEYS,
+	Q_IMPORT,                /* as CREATE, over what is there */
 	Q_DELETE,                /* ?1 n */
 	Q_PURGE,                 /* ?1 before, ?2 limit */
 	Q_GET,                   /* ?1 id */

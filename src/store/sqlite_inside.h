@@ -62,6 +62,7 @@ enum store_rc sqlite_scan(struct store *st, store_kind kind, unsigned shard, str
 void sqlite_commit(struct store *s, const struct store_txn *txns, struct store_result *results, size_t n);
 enum store_rc sqlite_purge(struct store *s, store_kind kind, int64_t expired_before, size_t limit, size_t *ret_done);
 enum store_rc sqlite_probe(struct store *s, int64_t *ret_commit_us);
+enum store_rc sqlite_import(struct store *s, const struct store_doc *docs, size_t n);
 void sqlite_watch_wal(struct sqlite *q);                     /* the writing connection is open: its WAL is counted from now on */
 void sqlite_keep_reserve(struct sqlite *q);                  /* comes back when there is twice its size beyond what must stay free */
 #endif

@@ -4,6 +4,7 @@
  * the rest of its group goes on. Backends and wrappers may trust what they are given.
  */
 #include "store/backend.h"
+#include "base/digest.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,8 @@ const char *store_rc_name(enum store_rc rc)
 	return (size_t)rc < COUNT(name) ? name[rc] : "?";
 }
 
-static const struct { const char *name; backend_open *open; } backends[] = {
-#define BACKEND(name) { #name, name##_open },
+static const struct backend { const char *name; backend_open *open; backend_schema *schema; backend_migrate *migrate; } backends[] = {
+#define BACKEND(name) { #name, name##_open, name##_schema, name##_migrate },
 #include "store/list.h"
 #undef BACKEND
 };
@@ -36,23 +37,56 @@ static bool options_ok(const struct store_options *o, struct buf *why)
 	bool ok = o->kinds && o->n_kinds >= 1 && o->n_kinds <= STORE_KINDS_MAX && o->clock.boot_ms && o->clock.wall_ms;
 	for (size_t i = 0; ok && i < o->n_kinds; i++)
 		ok = is_word(o->kinds[i].name);
+	ok = ok && o->shards <= STORE_SHARDS_MAX && (o->shards & (o->shards - 1)) == 0;
 	if (!ok)
-		buf_fmt(why, "store options: between 1 and %d kinds named in lower case letters, and both clocks, are needed",
-		    STORE_KINDS_MAX);
+		buf_fmt(why, "store options: between 1 and %d kinds named in lower case letters, both clocks, and a power of two up to %d for the "
+		    "shards are needed", STORE_KINDS_MAX, STORE_SHARDS_MAX);
 	return ok;
+}
+
+/* NULL with a sentence: there is no such backend, or the options cannot be right. */
+static const struct backend *backend_of(struct str driver, const struct store_options *o, struct buf *why)
+{
+	if (!options_ok(o, why))
+		return NULL;
+	for (size_t i = 0; i < COUNT(backends); i++)
+		if (str_eq(driver, str_c(backends[i].name)))
+			return &backends[i];
+	buf_fmt(why, "store driver \"%.*s\" does not exist; use one of:", STR_ARG(driver));
+	for (size_t i = 0; i < COUNT(backends); i++)
+		buf_fmt(why, " %s", backends[i].name);
+	return NULL;
 }
 
 enum store_rc store_open(struct str driver, const struct store_options *o, struct store **ret, struct buf *why)
 {
-	if (!options_ok(o, why))
-		return STORE_INVAL;
-	for (size_t i = 0; i < COUNT(backends); i++)
-		if (str_eq(driver, str_c(backends[i].name)))
-			return backends[i].open(o, ret, why);
-	buf_fmt(why, "store driver \"%.*s\" does not exist; use one of:", STR_ARG(driver));
-	for (size_t i = 0; i < COUNT(backends); i++)
-		buf_fmt(why, " %s", backends[i].name);
+	const struct backend *b = backend_of(driver, o, why);
+	return b ? b->open(o, ret, why) : STORE_INVAL;
+}
+
+enum store_rc store_schema(struct str driver, const struct store_options *o, struct store_schema *ret, struct buf *why)
+{
+	const struct backend *b = backend_of(driver, o, why);
+	return b ? b->schema(o, ret, why) : STORE_INVAL;
+}
+
+enum store_rc store_migrate(struct str driver, const struct store_options *o, int to, struct buf *why)
+{
+	const struct backend *b = backend_of(driver, o, why);
+	return b ? b->migrate(o, to, why) : STORE_INVAL;
+}
+
+enum store_rc schema_only(int only, int to, struct buf *why)
+{
+	if (to == only)
+		return STORE_OK;
+	buf_fmt(why, "this store has one schema, %d: there is no %d to move to", only, to);
 	return STORE_INVAL;
+}
+
+unsigned store_shard(struct str id, unsigned shards)
+{
+	return crc32c(0, id.p, id.n) & (shards - 1);
 }
 
 struct store store_head(const struct store_ops *ops, const struct store_options *o)
@@ -278,6 +312,23 @@ enum store_rc store_purge(struct store *s, store_kind kind, int64_t expired_befo
 enum store_rc store_probe(struct store *s, int64_t *ret_commit_us)
 {
 	return s->ops->probe(s, ret_commit_us);
+}
+
+/* A document is held to the limits of the write that would make it. */
+static enum store_rc check_doc(const struct store *s, const struct store_doc *d, size_t *bytes)
+{
+	struct store_write w = { .op = STORE_PUT, .kind = d->kind, .id = d->id, .expect = STORE_ABSENT, .body = d->body };
+	memcpy(w.idx, d->idx, sizeof w.idx);
+	return d->ver == 0 ? STORE_INVAL : check_write(s, &w, bytes);
+}
+
+enum store_rc store_import(struct store *s, const struct store_doc *docs, size_t n)
+{
+	size_t bytes = 0;
+	enum store_rc rc = n > STORE_GROUP_MAX ? STORE_INVAL : STORE_OK;
+	for (size_t i = 0; i < n && rc == STORE_OK; i++)
+		rc = check_doc(s, &docs[i], &bytes);
+	return rc != STORE_OK || n == 0 ? rc : s->ops->import(s, docs, n);
 }
 
 void store_docs_free(struct store_docs *d)

@@ -1,4 +1,4 @@
-/* store.h - the one narrow door to storage. Backends: memory, json, sqlite. Wrappers: trace, fault.
+/* store.h - the one narrow door to storage. Backends: memory, json, sqlite, postgres, dynamodb. Wrappers: trace, fault.
  *
  * A document is (kind, id) -> { ver, token, due, expire, idx[], body }.
  *   ver     starts at 1, +1 on every committed write of that document, never goes back.
@@ -6,7 +6,7 @@
  *   due     store time at which somebody must look at the document, or STORE_NO_DUE. The timer index.
  *   expire  store time after which store_purge may remove it, or STORE_NO_DUE. Documents with a due are never purged.
  *   idx     up to STORE_IDX listing keys. Listing only.
- *   shard   hash(id) % shards, computed by the store.
+ *   shard   store_shard(id, shards): a power of two fixed when the store is made, at most STORE_SHARDS_MAX.
  * Uniqueness is a document whose id is the unique value, created with STORE_ABSENT in the same commit.
  *
  * What is atomic    one transaction: all its writes or none, all its conditions checked at one instant.
@@ -15,7 +15,9 @@
  * What is durable   STORE_OK from store_commit survives what store_info.durability says, and is never said before that.
  * Threading         any thread may call.
  *
- * Where this differs from the first sketch of the contract, and why, is docs/adr/0002-store-contract.md.
+ * Order             where keys or times are equal, ids decide, in byte order: all backends give the same answers in the same order.
+ *
+ * Where this differs from the first sketch of the contract, and why, is docs/adr/0002-store-contract.md and 0004-many-writers.md.
  * Units: times are milliseconds of store time (UTC); sizes are bytes.
  */
 #ifndef STORE_STORE_H
@@ -91,10 +93,15 @@ struct store_kind_def { const char *name; bool is_append_only; };     /* the kin
 /* What a backend needs of the world. Clocks in ms: boot never stops nor jumps, wall may do both. */
 struct store_clock { void *ctx; int64_t (*boot_ms)(void *ctx); int64_t (*wall_ms)(void *ctx); };
 struct store_options {
-	struct str path;              /* sqlite: file, json: directory, memory: unused */
+	struct str path;              /* sqlite: file; json: directory; postgres: what libpq connects to, URI or keywords; else unused */
+	struct str password;          /* postgres: goes with path; empty: as libpq finds one */
+	struct str table;             /* dynamodb: the table, "incidents" when empty; postgres: the schema, "tocsin" when empty */
+	struct str region, endpoint;  /* dynamodb: AWS region, "us-east-1" when empty; URL of the service, that of the region when empty */
+	unsigned shards;              /* postgres, dynamodb: of a store that is made now, a power of two; 0: 16 */
+	const char *(*env)(void *ctx, const char *name);      /* dynamodb: where credentials are looked for; NULL: no variable is set */
 	const struct store_kind_def *kinds;   /* must live as long as the store */
 	size_t n_kinds;
-	struct store_clock clock;
+	struct store_clock clock;     /* its ctx is env's too */
 	int64_t min_free_bytes;       /* below this much free space only writes of kinds already there go through; 0: no gate */
 };
 
@@ -113,13 +120,14 @@ struct store_ops {
 	enum store_rc (*scan)(struct store *, store_kind, unsigned shard, struct str cursor, size_t limit, struct store_docs *out);
 	enum store_rc (*purge)(struct store *, store_kind, int64_t expired_before, size_t limit, size_t *ret_done);
 	enum store_rc (*probe)(struct store *, int64_t *ret_commit_us);
+	enum store_rc (*import)(struct store *, const struct store_doc *docs, size_t n);
 };
 /* First member of every backend's own struct. append_only: one bit per kind. */
 struct store { const struct store_ops *ops; unsigned n_kinds; uint32_t append_only; };
 
-/* Opens a backend by name: "memory", "json", "sqlite". Verifies or creates the schema, takes the single-process lock, runs recovery.
- * Refuses (STORE_CORRUPT) rather than dropping anything but a torn tail; STORE_FENCED: made by a newer version;
- * STORE_BUSY: another process has it. `why` gets the sentence for people, with the path and the cure. */
+/* Opens a backend by name (list.h). Makes a store that is not there; moves an older schema up to this program's; takes the lock of a
+ * store for one process; runs recovery. Refuses (STORE_CORRUPT) rather than dropping anything but a torn tail; STORE_FENCED: its schema
+ * asks for a newer program; STORE_BUSY: another process has it; STORE_DOWN: it cannot be reached. `why` gets the sentence for people, with the path and the cure. */
 enum store_rc store_open(struct str driver, const struct store_options *o, struct store **ret, struct buf *why);
 void store_close(struct store *s);                            /* NULL is allowed */
 void store_info(const struct store *s, struct store_info *ret);
@@ -136,8 +144,10 @@ enum store_rc store_get(struct store *s, const store_kind *kind, const struct st
  * already carries the token the answer is STORE_OK; the token is compared before STORE_CONFLICT is said. */
 void store_commit(struct store *s, const struct store_txn *txns, struct store_result *results, size_t n);
 
-/* Documents with due <= due_le and shard_lo <= shard < shard_hi, lowest due first inside a shard, always from the beginning: no
- * cursor, on purpose. */
+/* Which of a store's shards a document is in. */
+unsigned store_shard(struct str id, unsigned shards);
+
+/* Documents with due <= due_le and shard_lo <= shard < shard_hi, lowest due first, always from the beginning: no cursor, on purpose. */
 enum store_rc store_due(struct store *s, store_kind kind, unsigned shard_lo, unsigned shard_hi, int64_t due_le, size_t limit,
     struct store_docs *out) MUST_USE;
 
@@ -151,12 +161,24 @@ enum store_rc store_list(struct store *s, store_kind kind, int idx, struct str l
 enum store_rc store_scan(struct store *s, store_kind kind, unsigned shard, struct str cursor, size_t limit,
     struct store_docs *out) MUST_USE;
 
-/* Removes documents with expire < expired_before and no due, each by version. */
+/* Removes documents with expire < expired_before and no due, lowest expire first, each by version. */
 enum store_rc store_purge(struct store *s, store_kind kind, int64_t expired_before, size_t limit, size_t *ret_done) MUST_USE;
 
 /* One real durable write and read back: the readiness check. */
 enum store_rc store_probe(struct store *s, int64_t *ret_commit_us) MUST_USE;
 void store_docs_free(struct store_docs *d);
+
+/* Documents exactly as they are, versions and tokens too, over whatever is there: for copies and restores into a store that nobody else
+ * writes. Durable when it returns STORE_OK; anything else: some of them may be there, and the same call again is right.
+ * n <= STORE_GROUP_MAX, each within the limits of a write, ver >= 1. */
+enum store_rc store_import(struct store *s, const struct store_doc *docs, size_t n) MUST_USE;
+
+/* The schema: how a backend lays documents out. Numbered from 1; a store also knows the oldest program that may still write it, so that old and
+ * new replicas work side by side while one is rolled out. */
+struct store_schema { int have, least, newest; };    /* have: the store's, 0: there is none yet; least: of a program that may write it; newest: ours */
+enum store_rc store_schema(struct str driver, const struct store_options *o, struct store_schema *ret, struct buf *why) MUST_USE;
+/* Moves a store that no other process is changing to schema `to`, up or down, each step whole or not at all. STORE_INVAL: no such schema. */
+enum store_rc store_migrate(struct str driver, const struct store_options *o, int to, struct buf *why) MUST_USE;
 
 /* Wrappers own what they wrap. */
 typedef void store_trace_f(void *ctx, const char *line);

@@ -113,10 +113,18 @@ static enum store_rc trace_probe(struct store *s, int64_t *ret_commit_us)
 	return rc;
 }
 
+static enum store_rc trace_import(struct store *s, const struct store_doc *docs, size_t n)
+{
+	struct trace *t = (struct trace *)s;
+	enum store_rc rc = t->inner->ops->import(t->inner, docs, n);
+	say(t, "import %zu, first %u/%.*s: %s", n, docs[0].kind, STR_ARG(docs[0].id), store_rc_name(rc));
+	return rc;
+}
+
 struct store *store_trace(struct store *inner, store_trace_f *fn, void *ctx)
 {
 	static const struct store_ops ops = { trace_close, trace_info, trace_now, trace_get, trace_commit, trace_due, trace_list,
-		trace_scan, trace_purge, trace_probe };
+		trace_scan, trace_purge, trace_probe, trace_import };
 	struct trace *t = xmalloc(sizeof *t);
 	*t = (struct trace){ .head = *inner, .inner = inner, .fn = fn, .ctx = ctx };
 	t->head.ops = &ops;

@@ -111,8 +111,8 @@ static void a_late_commit_arrives_when_it_is_released(void **state)
 	struct store_docs d = { 0 };
 	assert_int_equal(store_list(p->s, 0, 0, S(""), S(""), false, 9, &d), STORE_OK);
 	assert_int_equal(d.n, 2);
-	assert_true(str_eq(d.v[0].body, S("first")) && str_eq(d.v[1].body, S("late")));
-	assert_true(d.v[0].ver == 1 && str_eq(d.v[1].idx[0], S("key")));
+	assert_true(str_eq(d.v[0].body, S("late")) && str_eq(d.v[1].body, S("first")));
+	assert_true(d.v[1].ver == 1 && str_eq(d.v[0].idx[0], S("key")));
 	assert_int_equal(store_fault_release(p->s), 0);
 	store_docs_free(&d);
 }

@@ -1,0 +1,101 @@
+"""Real database servers for the tests, each in a directory of its own, on a free port of 127.0.0.1, ended with the process that started it.
+
+    with Postgres() as server:         server.url is what libpq connects to; server.kill(); server.start()
+
+Data is kept in memory where the machine has such a directory: what survives kill -9 of a server is what it wrote, not what reached a disk.
+"""
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as s:
+        return s.getsockname()[1]
+
+
+def place(prefix):
+    """A new directory, in memory where there is such a thing."""
+    return pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None))
+
+
+class Postgres:
+    """A PostgreSQL server. It refuses to run as root, so then it runs as the user that Debian's package made for it."""
+
+    def __init__(self, settings=()):
+        self.where, self.port, self.process = place('tocsin-postgres-'), free_port(), None
+        found = sorted(pathlib.Path('/usr/lib/postgresql').glob('*/bin/postgres'), key=lambda p: int(p.parent.parent.name))
+        if not found:
+            raise AssertionError('PostgreSQL is missing: apt-get install postgresql')
+        self.bin, self.user = found[-1].parent, 'postgres' if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        self.settings = {'listen_addresses': '127.0.0.1', 'unix_socket_directories': '', 'fsync': 'on', 'max_connections': '200',
+                         'shared_buffers': '64MB', 'log_min_messages': 'fatal', **dict(settings)}
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam('postgres')
+            os.chown(self.where, entry.pw_uid, entry.pw_gid)
+        self.run('initdb', '-D', self.where / 'data', '-A', 'trust', '-U', 'tocsin', '-E', 'UTF8', '--locale=C', '--no-sync', '-N')
+        self.url = 'postgresql://tocsin@127.0.0.1:%d/postgres' % self.port
+
+    def command(self, program, *args):
+        words = [str(self.bin / program), *map(str, args)]
+        return ['setpriv', '--reuid', 'postgres', '--regid', 'postgres', '--clear-groups', *words] if os.geteuid() == 0 else words
+
+    def run(self, program, *args):
+        done = subprocess.run(self.command(program, *args), cwd=self.where, capture_output=True, text=True)
+        if done.returncode:
+            raise AssertionError('%s failed: %s%s' % (program, done.stdout, done.stderr))
+        return done.stdout
+
+    def start(self, seconds=30):
+        words = [w for name, value in self.settings.items() for w in ('-c', '%s=%s' % (name, value))]
+        with open(self.where / 'log', 'ab') as log:
+            self.process = subprocess.Popen(self.command('postgres', '-D', self.where / 'data', '-p', self.port, *words), cwd=self.where,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        end = time.monotonic() + seconds
+        while subprocess.run([str(self.bin / 'pg_isready'), '-q', '-h', '127.0.0.1', '-p', str(self.port)]).returncode:
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError('PostgreSQL does not start: ' + (self.where / 'log').read_text()[-2000:])
+            time.sleep(0.02)
+        return self
+
+    def sql(self, text):
+        """What psql says, unadorned."""
+        done = subprocess.run([str(self.bin / 'psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', self.url, '-c', text], capture_output=True, text=True)
+        if done.returncode:
+            raise AssertionError('psql: ' + done.stderr)
+        return done.stdout.strip()
+
+    def processes(self):
+        """The server and its children, which do not all die with it at once."""
+        children = pathlib.Path('/proc/%d/task/%d/children' % (self.process.pid, self.process.pid)).read_text().split()
+        return [self.process.pid, *map(int, children)]
+
+    def kill(self):
+        """kill -9 of all of it, as a crash of the machine would."""
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)         # fast shutdown
+            self.process.wait()
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.where, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *error):
+        self.close()
