@@ -75,8 +75,8 @@ void engine_log(struct engine *e, enum log_level level, struct str incident, con
 
 /* When to look again at the latest for what is due. */
 int64_t engine_look_ahead_ms(const struct engine *e);
-/* Is this ours to take now? due_ms: since when it is due; see share.h. */
-bool engine_is_mine(const struct engine *e, struct str incident, struct str holder, int64_t due_ms);
+/* Is this ours to take now? page: NULL for a level; due_ms: since when it is due. See share.h. */
+bool engine_is_mine(const struct engine *e, struct str incident, const struct page *page, int64_t due_ms);
 /* One document in a commit of its own, expected at this version; asked again, `tries` times in all, while the result is unknown. */
 enum store_rc engine_put(struct engine *e, enum kind kind, struct str id, const void *obj, uint64_t expect, int64_t expire, int tries);
 /* A document that a newer program wrote is left to the replicas that run it. Said once a minute. */

@@ -26,17 +26,22 @@ static struct str key_of(size_t i, char out[32])
 }
 
 /* Who of n takes it at that moment; n: more than one, or nobody. */
-static size_t taker(size_t n, struct str key, struct str holder, int64_t overdue_ms)
+static size_t taker_of(size_t n, struct str key, struct str holder, bool was_tried, int64_t overdue_ms)
 {
 	size_t found = n, takers = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct crew c = crew_of(n, i);
-		if (!share_is_mine(&c, key, holder, overdue_ms))
+		if (!share_is_mine(&c, &(struct piece){ key, holder, was_tried, overdue_ms }))
 			continue;
 		found = i;
 		takers++;
 	}
 	return takers == 1 ? found : n;
+}
+
+static size_t taker(size_t n, struct str key, struct str holder, int64_t overdue_ms)
+{
+	return taker_of(n, key, holder, false, overdue_ms);
 }
 
 static void whoever_is_alone_takes_everything_at_once(void **state)
@@ -45,7 +50,7 @@ static void whoever_is_alone_takes_everything_at_once(void **state)
 	char text[32];
 	(void)state;
 	for (size_t k = 0; k < KEYS; k++)
-		assert_true(share_is_mine(&c, key_of(k, text), S("somebody else"), (int64_t)k));
+		assert_true(share_is_mine(&c, &(struct piece){ key_of(k, text), S("somebody else"), k % 2, (int64_t)k }));
 }
 
 static void at_any_moment_each_piece_has_one_taker(void **state)
@@ -94,6 +99,19 @@ static void whoever_holds_it_comes_first_and_the_others_in_turn(void **state)
 	}
 }
 
+static void whoever_has_tried_it_comes_last(void **state)
+{
+	char text[32];
+	(void)state;
+	for (size_t k = 0; k < 200; k++)
+		for (size_t n = 2; n <= SHARE_ORDER_MAX; n++) {
+			struct str key = key_of(k, text);
+			assert_int_equal(taker_of(n, key, str_c(names[1]), true, (int64_t)(n - 1) * SHARE_SLOT_MS), 1);
+			for (int64_t slot = 0; slot < (int64_t)n - 1; slot++)
+				assert_in_set(taker_of(n, key, str_c(names[1]), true, slot * SHARE_SLOT_MS), ((const uintmax_t[]){ 0, 2, 3 }), n);
+		}
+}
+
 static void a_holder_that_is_not_there_counts_for_nothing(void **state)
 {
 	char text[32];
@@ -112,10 +130,10 @@ static void everybody_has_a_turn_before_it_is_anybodys(void **state)
 			for (size_t i = 0; i < n; i++) {
 				struct crew c = crew_of(n, i);
 				int64_t age = (int64_t)(k * 10 % 1000);
-				while (age < SHARE_ANYBODY_MS && !share_is_mine(&c, key_of(k, text), str_c(names[k % n]), age))
+				while (age < SHARE_ANYBODY_MS && !share_is_mine(&c, &(struct piece){ key_of(k, text), str_c(names[k % n]), k % 3 == 0, age }))
 					age += 1000;
 				assert_true(age < SHARE_ANYBODY_MS);
-				assert_true(share_is_mine(&c, key_of(k, text), str_c(names[k % n]), SHARE_ANYBODY_MS));
+				assert_true(share_is_mine(&c, &(struct piece){ key_of(k, text), str_c(names[k % n]), false, SHARE_ANYBODY_MS }));
 			}
 }
 
@@ -137,6 +155,7 @@ int main(void)
 		cmocka_unit_test(the_shares_are_even),
 		cmocka_unit_test(who_goes_moves_only_its_own_share),
 		cmocka_unit_test(whoever_holds_it_comes_first_and_the_others_in_turn),
+		cmocka_unit_test(whoever_has_tried_it_comes_last),
 		cmocka_unit_test(a_holder_that_is_not_there_counts_for_nothing),
 		cmocka_unit_test(everybody_has_a_turn_before_it_is_anybodys),
 		cmocka_unit_test(a_replica_is_gone_fifteen_seconds_after_it_was_seen),

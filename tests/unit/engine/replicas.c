@@ -144,6 +144,19 @@ static void a_page_in_the_hand_of_a_dead_replica_is_taken_over_when_its_claim_en
 	assert_true(st->sends[1].at_ms - claimed <= 40 * SECOND);
 }
 
+static void a_page_that_was_tried_in_vain_is_tried_next_by_another(void **state)
+{
+	struct stage *st = *state;
+	st->provider = 503;
+	acquaint(st);
+	(void)opened(st->r, "web", "disk");
+	turn(st, 100 * SECOND, 200);
+	assert_true(st->n_sends >= 4);
+	for (size_t i = 1; i < st->n_sends; i++)
+		assert_ptr_not_equal(st->sends[i].by, st->sends[i - 1].by);
+	assert_int_equal(conflicts(st), 0);
+}
+
 /* A view that is wrong about everybody: each believes to be alone, or that all belongs to somebody who is not there. */
 static void a_wrong_idea_of_who_is_alive_costs_races_and_no_page(void **state)
 {
@@ -519,6 +532,7 @@ int main(void)
 		SHARED(levels_of_a_replica_that_died_begin_within_ten_seconds),
 		SHARED(a_page_that_its_writer_did_not_live_to_claim_goes_out_within_ten_seconds),
 		SHARED(a_page_in_the_hand_of_a_dead_replica_is_taken_over_when_its_claim_ends),
+		SHARED(a_page_that_was_tried_in_vain_is_tried_next_by_another),
 		SHARED(a_wrong_idea_of_who_is_alive_costs_races_and_no_page),
 		SHARED(a_replica_that_leaves_is_off_the_list),
 		SHARED(who_drains_is_left_nothing_by_the_others),
