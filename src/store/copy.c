@@ -53,17 +53,9 @@ static enum store_rc look_up(struct run *r, const struct store_doc *docs, size_t
 
 static enum store_rc remove_doc(struct run *r, const struct store_doc *d)
 {
-	struct store_write w = { .op = STORE_DELETE, .kind = d->kind, .id = d->id, .expect = d->ver };
-	struct store_txn t = { .token = d->token, .w = &w, .n = 1 };
-	struct store_result res = { .rc = STORE_BUSY };
-	int tries = 0;
-	do
-		store_commit(r->c->to, &t, &res, 1);
-	while (patience_again(&r->c->patience, res.rc, &tries));
-	/* An answer that was lost leaves nothing to delete when it is asked for again. */
-	bool is_gone = res.rc == STORE_CONFLICT && res.cur_ver == 0;
-	r->r->removed += res.rc == STORE_OK || is_gone;
-	return is_gone ? STORE_OK : res.rc;
+	enum store_rc rc = every_remove(r->c->to, d, &r->c->patience);
+	r->r->removed += rc == STORE_OK;
+	return rc;
 }
 
 /* Documents of the target before anything is written: which of them would be lost? One of an older version is what an earlier run, or an earlier
@@ -86,19 +78,6 @@ static enum store_rc check_page(void *ctx, const struct store_doc *docs, size_t 
 	return rc;
 }
 
-static enum store_rc import(struct run *r, const struct store_doc *docs, size_t n)
-{
-	int tries = 0;
-	enum store_rc rc = STORE_OK;
-	if (n == 0)
-		return rc;
-	do
-		rc = store_import(r->c->to, docs, n);
-	while (patience_again(&r->c->patience, rc, &tries));
-	r->r->written += rc == STORE_OK ? n : 0;
-	return rc;
-}
-
 static enum store_rc copy_page(void *ctx, const struct store_doc *docs, size_t n)
 {
 	struct run *r = ctx;
@@ -109,7 +88,8 @@ static enum store_rc copy_page(void *ctx, const struct store_doc *docs, size_t n
 		if (r->other_is_empty || !doc_is_same(&docs[i], &r->found.v[i]))
 			missing[m++] = docs[i];
 	if (rc == STORE_OK)
-		rc = import(r, missing, m);
+		rc = every_import(r->c->to, missing, m, &r->c->patience);
+	r->r->written += rc == STORE_OK ? m : 0;
 	r->r->same += n - m;
 	tell(r, n);
 	return rc;

@@ -79,6 +79,31 @@ enum store_rc every_is_empty(struct store *s, store_kind kind, const struct pati
 	return rc;
 }
 
+/* An answer that was lost leaves nothing to delete when it is asked for again. */
+enum store_rc every_remove(struct store *s, const struct store_doc *d, const struct patience *p)
+{
+	struct store_write w = { .op = STORE_DELETE, .kind = d->kind, .id = d->id, .expect = d->ver };
+	struct store_txn t = { .token = d->token, .w = &w, .n = 1 };
+	struct store_result res = { .rc = STORE_BUSY };
+	int tries = 0;
+	do
+		store_commit(s, &t, &res, 1);
+	while (patience_again(p, res.rc, &tries));
+	return res.rc == STORE_CONFLICT && res.cur_ver == 0 ? STORE_OK : res.rc;
+}
+
+enum store_rc every_import(struct store *s, const struct store_doc *docs, size_t n, const struct patience *p)
+{
+	int tries = 0;
+	enum store_rc rc = STORE_OK;
+	if (n == 0)
+		return rc;
+	do
+		rc = store_import(s, docs, n);
+	while (patience_again(p, rc, &tries));
+	return rc;
+}
+
 bool doc_is_same(const struct store_doc *a, const struct store_doc *b)
 {
 	bool is_same = a->kind == b->kind && str_eq(a->id, b->id) && a->ver == b->ver && a->due == b->due && a->expire == b->expire &&

@@ -25,6 +25,12 @@ enum store_rc every_named(struct store *s, const struct store_doc *names, size_t
 /* Whether there is any document of a kind. */
 enum store_rc every_is_empty(struct store *s, store_kind kind, const struct patience *p, bool *ret) MUST_USE;
 
+/* Removes one, at the version that was read; that it is gone already is fine. */
+enum store_rc every_remove(struct store *s, const struct store_doc *d, const struct patience *p) MUST_USE;
+
+/* store_import with patience. */
+enum store_rc every_import(struct store *s, const struct store_doc *docs, size_t n, const struct patience *p) MUST_USE;
+
 /* Whether two documents are the same to the last byte, version and token included. */
 bool doc_is_same(const struct store_doc *a, const struct store_doc *b);
 #endif
