@@ -227,7 +227,7 @@ def kill_9_while_the_file_is_written_leaves_the_old_or_the_new_one_whole(t):
     for n in range(30):
         server.request('POST', '/in/' + PLAIN, [{'title': 'x' * 500, 'dedup_key': 'first/%d/%d' % (n, k)} for k in range(100)])
     seen = {len(wait_rows(server, lambda r: len(r) == 3000))}
-    for n in range(25):
+    for n in range(15):
         for _ in range(5):
             keys += 1
             t.eq(server.enqueue(key='k%d' % keys).status, 202)
