@@ -17,6 +17,16 @@ struct found { struct store_doc doc; const struct page *page; };
 struct claimed { struct str page, incident; };
 struct job_list { struct job **v; size_t n, cap; };
 
+/* Where the walks over what may be forgotten are. */
+struct janitor {
+	int64_t next_ms;                 /* store time of the next look */
+	bool has_more;                   /* the last one did not get to its end */
+	char after[64];                  /* resolved incidents: the key to go on from */
+	unsigned shard;                  /* alerts: the scan's place */
+	char cursor[STORE_KEY_MAX + 1];
+	struct arena mem;                /* of one document */
+};
+
 struct engine {
 	struct env env;
 	const struct setup *setup;
@@ -42,14 +52,14 @@ struct engine {
 	int64_t id_ms;
 	int64_t next_timer_ms;           /* store time of the next look for due incidents, */
 	int64_t next_page_ms;            /* for due pages, */
-	int64_t next_purge_ms;           /* for what may be forgotten */
+	struct janitor janitor;
 #ifdef MUT
 	int64_t cursor_ms;               /* of those who believe a due index may be read on from where they were */
 #endif
 	size_t page_scan;                /* how many due pages to look at; grows while the first ones have no room */
 };
 
-enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
+enum { LOOK_AHEAD_MS = 5000, JANITOR_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
 	CALM_MS = 3000 };
 
 /* Counts what a committed member did. */
@@ -70,8 +80,9 @@ void intake(struct engine *e);
 void intake_expire(struct engine *e);                        /* those whose time is over are told so, without the store */
 /* numbers.c: at least one number is at hand afterwards, or why not. wanted: how many may be needed soon. */
 enum store_rc numbers_need(struct engine *e, size_t wanted);
-/* timekeeper.c: due incidents become things to do; what is long over is forgotten. */
+/* timekeeper.c: due incidents become things to do. */
 void timekeeper_look(struct engine *e);
+/* janitor.c: what is long over is forgotten, a little each minute. */
 void janitor_step(struct engine *e);
 /* courier.c: ends of attempts and due pages become things to do; what was claimed is sent after the commit. */
 void courier_settle(struct engine *e, struct delivery **sent, size_t n);
