@@ -18,6 +18,7 @@
 #include "io/random.h"
 #include "io/signals.h"
 #include "main/config.h"
+#include "main/export.h"
 #include "main/sender.h"
 #include "main/storage.h"
 #include "main/writer.h"
@@ -52,6 +53,7 @@ struct server {
 	struct live *live;               /* the configuration in force */
 	struct live *retired;            /* replaced, but requests under way may still point into it */
 	struct store *store;
+	struct exporter *exporter;       /* json only; else NULL */
 	struct writer *writer;
 	struct sender *sender;
 	struct api *api;
@@ -83,6 +85,14 @@ static void on_replica(void *ctx, struct replica *ret)
 	const struct server *s = ctx;
 	*ret = (struct replica){ .id = str_c(s->replica), .version = S(TOCSIN_VERSION), .started_at = s->started_ms, .seen_at = clock_wall_ms(),
 		.state = s->is_draining ? REPLICA_DRAINING : REPLICA_LIVE };
+}
+static void on_export_log(void *ctx, enum log_level level, const char *text)
+{
+	log_write(&((struct server *)ctx)->log, (int)level, S(""), text);
+}
+static uint64_t on_commits(void *ctx)
+{
+	return atomic_load_explicit(&writer_metrics(((struct server *)ctx)->writer)->commits, memory_order_relaxed);
 }
 static void on_api_log(void *ctx, enum log_level level, const char *text)
 {
@@ -193,6 +203,9 @@ static void on_extra_metrics(void *ctx, struct buf *b, bool is_openmetrics)
 	    TOCSIN_VERSION);
 	buf_fmt(b, "# HELP tocsin_config_last_reload_successful Whether the configuration file was accepted when last read.\n"
 	    "# TYPE tocsin_config_last_reload_successful gauge\ntocsin_config_last_reload_successful %d\n", !s->reload_failed);
+	if (s->exporter)
+		buf_fmt(b, "# HELP tocsin_export_last_successful Whether the file of storage.export could be written when last tried.\n"
+		    "# TYPE tocsin_export_last_successful gauge\ntocsin_export_last_successful %d\n", !export_is_failing(s->exporter));
 	buf_fmt(b, "# HELP tocsin_http_requests_in_flight Requests not answered yet.\n# TYPE tocsin_http_requests_in_flight gauge\n"
 	    "tocsin_http_requests_in_flight %zu\n", http_server_in_flight(s->http));
 	buf_fmt(b, "# HELP tocsin_engine_queue_length Commands waiting for the engine.\n# TYPE tocsin_engine_queue_length gauge\n"
@@ -257,6 +270,19 @@ static bool open_store(struct server *s, const struct config *c)
 	return true;
 }
 
+/* Before anybody is served: a file that must not be replaced is for people to look at, now and not later. */
+static bool open_export(struct server *s, const struct config *c)
+{
+	struct buf why = BUF(16 << 10);
+	struct export_env env = { s, s->store, on_commits, on_export_log };
+	struct export_options o = { c->export_path, c->storage_path, c->min_free };
+	enum store_rc rc = c->export_path.n ? export_open(&env, &o, &s->exporter, &why) : STORE_OK;
+	if (rc != STORE_OK)
+		say(s, LOG_ERROR, "%s", why.p ? why.p : store_rc_name(rc));
+	buf_free(&why);
+	return rc == STORE_OK;
+}
+
 static bool open_http(struct server *s, const struct config *c)
 {
 	struct buf why = BUF(1024);
@@ -282,7 +308,8 @@ static bool open_rooms(struct server *s)
 	s->sender = sender_new(&sender);
 	s->writer = writer_new(&writer, &s->live->setup);
 	s->api = api_new(&api, &s->live->api);
-	bool ok = open_http(s, s->live->config) && sender_start(s->sender, &why) && writer_start(s->writer, &why) == STORE_OK;
+	bool ok = open_http(s, s->live->config) && sender_start(s->sender, &why) && writer_start(s->writer, &why) == STORE_OK &&
+	    (s->exporter == NULL || export_start(s->exporter, &why));
 	if (why.n)
 		say(s, LOG_ERROR, "%s", why.p);
 	buf_free(&why);
@@ -395,11 +422,13 @@ static void drain(struct server *s, int signals)
 static void close_all(struct server *s)
 {
 	writer_stop(s->writer);
+	export_stop(s->exporter);                  /* once more, after the last commit */
 	sender_stop(s->sender);
 	writer_free(s->writer);                    /* before the requests whose jobs it may still hold */
 	sender_free(s->sender);
 	http_server_free(s->http);
 	api_free(s->api);
+	export_free(s->exporter);
 	store_close(s->store);
 	live_free(s->live);
 	live_free(s->retired);
@@ -436,7 +465,7 @@ static void name_replica(struct server *s)
 /* From a configuration in force to the end. */
 static int run(struct server *s, int signals)
 {
-	if (!open_store(s, s->live->config) || !open_rooms(s))
+	if (!open_store(s, s->live->config) || !open_export(s, s->live->config) || !open_rooms(s))
 		return EXIT_STORE;
 	announce(s);
 	serve(s, signals);
