@@ -24,6 +24,15 @@ def machine():
     return '%s, %d cores, %d GB, Linux %s' % (model[1] if model else platform.machine(), os.cpu_count(), memory, '.'.join(platform.release().split('.')[:2]))
 
 
+def resident_mb(pid):
+    return int(re.search(r'^VmRSS:\s+(\d+) kB', pathlib.Path('/proc/%d/status' % pid).read_text(), re.M)[1]) / 1024
+
+
+def cpu_s(pid):
+    fields = pathlib.Path('/proc/%d/stat' % pid).read_text().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
 def sections(text):
     """[(title, body)] of a file as it is written here."""
     parts = re.split(r'^## (.*)\n', text, flags=re.M)[1:]
@@ -32,14 +41,14 @@ def sections(text):
 
 class Figures:
     def __init__(self, command, what):
-        self.title, self.what, self.rows = '`%s`' % command, what, []
+        self.title, self.what, self.rows, self.load = '`%s`' % command, what, [], os.getloadavg()[0]
 
     def add(self, what, figure, note=''):
         self.rows.append((what, figure, note))
         print('%-56s %22s   %s' % self.rows[-1], flush=True)
 
     def body(self):
-        lines = ['%s, %s. %s' % (datetime.date.today(), machine(), self.what), '', '| what | figure | |', '|---|--:|---|']
+        lines = ['%s, %s, load average %.1f before the run. %s' % (datetime.date.today(), machine(), self.load, self.what), '', '| what | figure | |', '|---|--:|---|']
         return '\n'.join(lines + ['| %s | %s | %s |' % row for row in self.rows])
 
     def write(self, file=FILE):
