@@ -143,8 +143,7 @@ static void check_storage_keys(struct load *l, enum config_driver driver)
 	}
 }
 
-/* user:password@ in a URL, or password= among keywords. */
-static bool holds_password(struct str url)
+bool url_holds_password(struct str url)
 {
 	struct str head, rest = url, user, word;
 	if (!str_cut(url, '@', &head, &rest))
@@ -165,7 +164,7 @@ static void read_storage(struct load *l)
 	check_storage_keys(l, s->driver);
 	if (s->min_free.n && bytes_read(s->min_free, &l->c->min_free))
 		FAULT(l, CODE_STORAGE, S("storage.min_free"), "storage.min_free: must be a size such as 64MiB, not \"%.*s\"", STR_ARG(s->min_free));
-	if (s->url.n && holds_password(s->url))
+	if (s->url.n && url_holds_password(s->url))
 		FAULT(l, CODE_LITERAL, S("storage.url"), "storage.url: holds a password; take it out and give storage.password: {env: NAME} or {file: PATH}");
 	if (s->shards & (s->shards - 1))
 		FAULT(l, CODE_STORAGE, S("storage.shards"), "storage.shards: must be a power of two such as 16, not %lld", (long long)s->shards);

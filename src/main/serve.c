@@ -4,7 +4,9 @@
  *	writer thread   the engine: decides, commits, claims                           (writer.c)
  *	sender thread   pages out                                                      (sender.c)
  *
- * SIGTERM and SIGINT drain: no new connections, no new claims, what is in hand is finished within ten seconds; a second one ends at once.
+ * SIGTERM and SIGINT drain: /readyz says so from that moment, nothing more is claimed, and what is in hand is finished; then no connection is
+ * accepted any more. What a provider has not answered within eight seconds is broken off and given back, so that another replica, or the next start,
+ * sends it again at once instead of after the claim's life. After ten seconds, or with a second signal, it ends whatever is open.
  * SIGHUP reads the configuration again: a bad one is refused whole and the old one stays. An error of the store that makes further
  * writing unsafe ends the process with 70, so that whoever supervises it starts it afresh and recovery runs.
  */
@@ -29,7 +31,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000 };
+enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, GIVE_UP_MS = 8 * 1000, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000 };
 
 /* A configuration and what the rooms are given of it. */
 struct live {
@@ -58,6 +60,7 @@ struct server {
 	struct http_server *http;
 	struct lanes lanes;
 	char replica[64];
+	int64_t started_ms;              /* wall time */
 
 	pthread_mutex_t lock;            /* guards done: from the writer to the loop */
 	struct exchange **done;
@@ -65,7 +68,7 @@ struct server {
 
 	int64_t probed_ms;               /* the loop thread's own */
 	enum store_rc probe_rc;
-	bool reload_failed;
+	bool reload_failed, is_draining;
 };
 
 static int64_t on_mono(void *ctx) { (void)ctx; return clock_mono_ms(); }
@@ -76,6 +79,12 @@ static const struct metrics *on_metrics(void *ctx) { return writer_metrics(((str
 static void on_engine_log(void *ctx, enum log_level level, struct str incident, const char *text)
 {
 	log_write(&((struct server *)ctx)->log, (int)level, incident, text);
+}
+static void on_replica(void *ctx, struct replica *ret)
+{
+	const struct server *s = ctx;
+	*ret = (struct replica){ .id = str_c(s->replica), .version = S(TOCSIN_VERSION), .started_at = s->started_ms, .seen_at = clock_wall_ms(),
+		.state = s->is_draining ? REPLICA_DRAINING : REPLICA_LIVE };
 }
 static void on_export_log(void *ctx, enum log_level level, const char *text)
 {
@@ -166,6 +175,10 @@ static enum store_rc on_health(void *ctx, const char **ret_why)
 {
 	struct server *s = ctx;
 	enum store_rc rc = writer_health(s->writer);
+	if (s->is_draining) {
+		*ret_why = "draining: this replica is about to end";
+		return STORE_BUSY;
+	}
 	int64_t now = clock_mono_ms(), us;
 	if (rc == STORE_OK && now - s->probed_ms >= PROBE_EVERY_MS) {
 		s->probe_rc = store_probe(s->store, &us);
@@ -197,7 +210,7 @@ static struct live *live_new(struct server *s, struct config *c)
 {
 	struct live *l = xmalloc(sizeof *l);
 	*l = (struct live){ .config = c };
-	l->setup = (struct setup){ &c->world, c->outlets, c->n_outlets, c->public_url, str_c(s->replica) };
+	l->setup = (struct setup){ &c->world, c->outlets, c->n_outlets, c->public_url, str_c(s->replica), S(TOCSIN_VERSION) };
 	l->api = (struct api_setup){ .world = &c->world, .keys = c->keys, .n_keys = c->n_keys, .public_url = c->public_url,
 		.auth_required = c->auth_required, .version = TOCSIN_VERSION };
 	return l;
@@ -280,7 +293,7 @@ static bool open_rooms(struct server *s)
 	struct writer_env writer = { .ctx = s, .engine = { .store = s->store, .mono_ms = on_mono, .random = on_random, .send = on_send,
 		.log = on_engine_log, .send_room = on_room }, .came_back = on_back, .answered = on_answered, .fenced = on_fenced };
 	struct api_env api = { .ctx = s, .store = s->store, .wall_ms = on_wall, .mono_ms = on_mono, .random = on_random, .post = on_post,
-		.extra_metrics = on_extra_metrics, .metrics = on_metrics, .health = on_health, .log = on_api_log };
+		.extra_metrics = on_extra_metrics, .metrics = on_metrics, .health = on_health, .log = on_api_log, .replica = on_replica };
 	s->sender = sender_new(&sender);
 	s->writer = writer_new(&writer, &s->live->setup);
 	s->api = api_new(&api, &s->live->api);
@@ -373,13 +386,20 @@ static void serve(struct server *s, int signals)
 
 static void drain(struct server *s, int signals)
 {
-	int64_t until = clock_mono_ms() + DRAIN_MS;
+	int64_t began = clock_mono_ms(), age = 0;
+	bool has_given_up = false;
+	s->is_draining = true;
 	say(s, LOG_INFO, "ending: finishing what is in hand");
-	http_server_drain(s->http);
-	while (clock_mono_ms() < until) {
+	for (; age < DRAIN_MS; age = clock_mono_ms() - began) {
 		bool is_idle = writer_drain(s->writer);
+		if (is_idle || age >= GIVE_UP_MS)
+			http_server_drain(s->http);
 		if (is_idle && http_server_in_flight(s->http) == 0)
 			break;
+		if (age >= GIVE_UP_MS && !has_given_up) {
+			has_given_up = true;
+			sender_give_up(s->sender);
+		}
 		int sig = signals_next(signals, 0);
 		if (sig == SIGTERM || sig == SIGINT)
 			break;
@@ -423,8 +443,11 @@ static void announce(struct server *s)
 static void name_replica(struct server *s)
 {
 	char host[40] = "localhost";
+	uint32_t random;
+	s->started_ms = clock_wall_ms();
 	(void)gethostname(host, sizeof host - 1);        /* a name for people; localhost will do */
-	(void)snprintf(s->replica, sizeof s->replica, "%s-%ld", host, (long)getpid());
+	random_bytes(&random, sizeof random);            /* in containers the same host and process come again and again */
+	(void)snprintf(s->replica, sizeof s->replica, "%s-%ld-%06x", host, (long)getpid(), (unsigned)(random & 0xffffff));
 }
 
 /* From a configuration in force to the end. */

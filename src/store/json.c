@@ -43,6 +43,7 @@ struct json {
 	off_t end, reserved;             /* of the journal: where the next line goes; up to where there are blocks */
 	off_t snapshot_at;               /* a journal of this size asks for a snapshot */
 	bool is_fenced;
+	bool is_still;                   /* a reader: loaded once, beside whoever writes the journal */
 	int (*sync)(int fd);
 	struct space space;
 	struct buf lines;                /* of the group being committed */
@@ -347,8 +348,8 @@ static enum store_rc json_probe(struct store *s, int64_t *ret_commit_us)
 
 static void json_info(const struct store *s, struct store_info *ret)
 {
-	(void)s;
-	*ret = (struct store_info){ .durability = STORE_D_POWER, .shards = 1, .backend = "json", .version = "1" };
+	*ret = (struct store_info){ .durability = STORE_D_POWER, .shards = 1, .is_still = ((const struct json *)s)->is_still, .backend = "json",
+		.version = "1" };
 }
 
 static void json_close(struct store *s)
@@ -451,7 +452,7 @@ static enum store_rc recover(struct json *j, int64_t gen, int64_t *ret_at, struc
 	enum store_rc rc = gen > 1 ? load(j, snapshot_path, true, &base, why) : STORE_OK;
 	if (rc == STORE_OK)
 		rc = load(j, journal_path, false, &e, why);
-	if (rc == STORE_OK)
+	if (rc == STORE_OK && !j->is_still)
 		rc = resume_at(j, journal_path, &e, why);
 	free(snapshot_path);
 	free(journal_path);
@@ -493,9 +494,32 @@ static enum store_rc enter_directory(struct json *j, struct buf *why)
 	return rc;
 }
 
+/* The newest pair as it is on disk at this moment. The writer may begin a new generation, or be in the middle of a group, while its files are
+ * read: then they do not fit together, and are read again. What is really damaged stays so. */
+static enum store_rc start_reader(struct json *j, struct buf *why)
+{
+	enum { TRIES = 8 };
+	enum store_rc rc = STORE_CORRUPT;
+	j->is_still = j->is_fenced = true;
+	for (int i = 0; i < TRIES && rc != STORE_OK; i++) {
+		int64_t journal = 0, snap = 0, at = 0;
+		buf_clear(why);
+		ram_free(j->m.ram);
+		j->m.ram = ram_new(&j->m.head);
+		find_newest(j, &journal, &snap);
+		if (journal > 0)
+			rc = recover(j, journal, &at, why);
+		else
+			buf_fmt(why, "%s: there is no journal in it; is it the right directory?", j->directory);
+	}
+	return rc;
+}
+
 static enum store_rc start(struct json *j, const struct store_options *o, struct buf *why)
 {
 	int64_t at = 0;
+	if (o->is_reader)
+		return start_reader(j, why);
 	enum store_rc rc = enter_directory(j, why);
 	if (rc != STORE_OK)
 		return rc;
