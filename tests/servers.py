@@ -36,8 +36,8 @@ def place(prefix):
 class Postgres:
     """A PostgreSQL server. It refuses to run as root, so then it runs as the user that Debian's package made for it."""
 
-    def __init__(self, settings=()):
-        self.where, self.port, self.process = place('tocsin-postgres-'), free_port(), None
+    def __init__(self, settings=(), where=None):
+        self.where, self.port, self.process = where or place('tocsin-postgres-'), free_port(), None
         found = sorted(pathlib.Path('/usr/lib/postgresql').glob('*/bin/postgres'), key=lambda p: int(p.parent.parent.name))
         if not found:
             raise AssertionError('PostgreSQL is missing: apt-get install postgresql')
