@@ -2,3 +2,4 @@
 BACKEND(memory)
 BACKEND(json)
 BACKEND(sqlite)
+BACKEND(postgres)

@@ -33,6 +33,7 @@ static const struct traits backends[] = {
 	{ "memory",   false, false, NULL,             STORE_D_NONE },
 	{ "json",     true,  false, NULL,             STORE_D_POWER },
 	{ "sqlite",   true,  false, NULL,             STORE_D_POWER },
+	{ "postgres", true,  true,  "STORE_POSTGRES", STORE_D_POWER },
 };
 
 enum wrap { PLAIN, TRACED, FAULTY, WRAPS };
