@@ -51,7 +51,7 @@ struct command {
 	struct strs steps;               /* RESOLVE */
 	int64_t expect;                  /* version the client saw (If-Match); 0: any */
 	struct token token;              /* TOKEN_CREATE: all of it; TOKEN_REVOKE: the id */
-	struct str owner;                /* CLAIM: this replica */
+	struct str owner;                /* this replica: the pages it writes are its to claim first */
 	int64_t clock_err_ms;            /* TIMER, CLAIM: how far `now` may be ahead; nothing is due before now less this */
 	struct settlement settlement;    /* SETTLE */
 	struct str fresh_id;             /* EVENT: a UUID nobody has, for what may be created */
@@ -88,6 +88,7 @@ struct ending {
 	bool used_fresh_number, lacks_number;
 	bool has_resolved;               /* an incident ended */
 	bool is_replay;                  /* the outcome is that of the same request before; nothing happened now */
+	int64_t attempt;                 /* CLAIM: the one that may be sent after the commit */
 	uint32_t pages_owed, levels_entered;
 	uint32_t pages_ended[4];         /* by page_status */
 };

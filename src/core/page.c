@@ -110,6 +110,7 @@ void decide_claim(struct step *s)
 		step_put_page(s, p);
 		mend_late_level(s, p, inc);
 		step_end(s, OUT_CLAIMED, inc, S(""));
+		s->out->end.attempt = p->attempt;
 	}
 }
 
@@ -158,6 +159,7 @@ void decide_settle(struct step *s)
 		break;
 	case VERDICT_UNSENT:
 		p->retry_at = s->now;
+		p->reason = x->reason.n ? x->reason : p->reason;
 		step_put_page(s, p);
 		break;
 	}

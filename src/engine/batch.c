@@ -66,7 +66,7 @@ const void *batch_decode(struct arena *a, const struct store_doc *d, enum store_
 	void *obj = arena_need(a, 1, e->size);
 	struct jv *j = json_parse_own(a, d->body, &why);
 	if (j == NULL || desc_read(a, obj, e, j, V_STORE, S(""), &f) != 0) {
-		*ret_rc = STORE_CORRUPT;
+		*ret_rc = f.n > 0 && f.n == f.n_beyond ? STORE_BUSY : STORE_CORRUPT;
 		return NULL;
 	}
 	show_version((enum kind)d->kind, obj, d->ver);
@@ -113,8 +113,10 @@ static void slot_load(struct batch *b, struct slot *s)
 	struct store_docs docs = { 0 };
 	store_kind kind = (store_kind)s->kind;
 	enum store_rc rc = store_get(b->store, &kind, &s->id, 1, &docs);
-	if (rc == STORE_OK)
+	if (rc == STORE_OK) {
 		slot_fill(b, s, &docs.v[0], &rc);
+		b->is_beyond |= rc == STORE_BUSY;
+	}
 	store_docs_free(&docs);
 	if (rc != STORE_OK)
 		b->read_rc = rc;
@@ -144,7 +146,8 @@ static bool read_wanted(struct batch *b)
 	}
 	enum store_rc rc = store_get(b->store, kind, id, n, &docs);
 	for (size_t i = 0; rc == STORE_OK && i < n; i++) {
-		slot_fill(b, slot[i], &docs.v[i], &rc);
+		enum store_rc one = STORE_OK;             /* what cannot be read concerns only who needs it: it is told then */
+		slot_fill(b, slot[i], &docs.v[i], &one);
 		if (slot[i]->obj)
 			want(b, KIND_incident, decide_leads_to(slot[i]->kind, slot[i]->obj));
 	}
@@ -353,6 +356,7 @@ struct member *batch_add(struct batch *b, struct command *c, void *tag)
 	if (!is_first && b->mem.used > FULL_AT)
 		return NULL;
 	b->read_rc = STORE_OK;
+	b->is_beyond = false;
 	b->scratch.a = &b->mem;
 	decide(&v, c, b->now_ms, &b->scratch);
 	if (!is_first && b->read_rc == STORE_OK && writes_after(b) > STORE_WRITES_MAX) {
@@ -362,6 +366,7 @@ struct member *batch_add(struct batch *b, struct command *c, void *tag)
 	struct member *m = &b->members[b->n_members++];
 	*m = (struct member){ .command = c, .tag = tag, .unit = -1, .end = b->scratch.end };
 	m->rc = b->read_rc;
+	m->is_beyond = b->is_beyond;
 	if (m->rc == STORE_OK) {
 		keep_effects(b, m);
 		m->incident = m->end.incident.n ? view_get(b, KIND_incident, m->end.incident) : NULL;

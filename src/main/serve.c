@@ -184,7 +184,7 @@ static struct live *live_new(struct server *s, struct config *c)
 {
 	struct live *l = xmalloc(sizeof *l);
 	*l = (struct live){ .config = c };
-	l->setup = (struct setup){ &c->world, c->outlets, c->n_outlets, c->public_url, str_c(s->replica) };
+	l->setup = (struct setup){ &c->world, c->outlets, c->n_outlets, c->public_url, str_c(s->replica), S(TOCSIN_VERSION) };
 	l->api = (struct api_setup){ .world = &c->world, .keys = c->keys, .n_keys = c->n_keys, .public_url = c->public_url,
 		.auth_required = c->auth_required, .version = TOCSIN_VERSION };
 	return l;
