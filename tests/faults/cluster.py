@@ -16,6 +16,7 @@ import threading
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / 'wire'), str(pathlib.Path(__file__).resolve().parent.parent)]
+import nets                                                         # noqa: E402
 import servers                                                      # noqa: E402
 import tocsin                                                       # noqa: E402
 
@@ -24,7 +25,7 @@ FOREVER = float('inf')
 
 class Sqlite:
     name, early_s = 'sqlite', 0.05              # early_s: how much a level may seem early, for the store's clock is that coarse
-    is_shared = False                           # more than one process may write
+    env = {}
 
     def __init__(self, where):
         self.path, self.downs = pathlib.Path(where) / 'tocsin.db', []
@@ -62,15 +63,12 @@ class Json(Sqlite):
         return None
 
 
-class Postgres:
-    name, early_s, is_shared = 'postgres', 0.05, True
+class Served:
+    """A store that is a server of its own, which can be killed and started again where it was. env: what replicas must be told beside."""
+    env = {}
 
-    def __init__(self, where):
-        self.downs = []
-        self.server = servers.Postgres().start()
-
-    def storage(self):
-        return {'driver': self.name, 'url': self.server.url}
+    def __init__(self, server):
+        self.downs, self.server = [], server.start()
 
     def kill(self):
         self.downs.append([time.monotonic(), FOREVER])
@@ -87,7 +85,37 @@ class Postgres:
         self.server.close()
 
 
-STORES = {store.name: store for store in (Sqlite, Json, Postgres)}
+class Postgres(Served):
+    name, early_s = 'postgres', 0.05
+
+    def __init__(self, where):
+        super().__init__(servers.Postgres())
+
+    def storage(self):
+        return {'driver': self.name, 'url': self.server.url}
+
+    def open_to(self, address):
+        """Listens at that address too, for everybody of the test's own networks; returns the port."""
+        self.server.stop()
+        with open(self.server.where / 'data' / 'pg_hba.conf', 'a', encoding='ascii') as hba:
+            hba.write('host all all 10.77.0.0/16 trust\n')
+        self.server.settings['listen_addresses'] = '127.0.0.1,' + address
+        self.server.start()
+        self.server.url = self.server.url.replace('127.0.0.1', address)
+        return self.server.port
+
+
+class Dynamodb(Served):
+    name, early_s, env = 'dynamodb', 1.2, servers.Dynamodb.credentials
+
+    def __init__(self, where):
+        super().__init__(servers.Dynamodb())
+
+    def storage(self):
+        return {'driver': self.name, 'endpoint': self.server.url}
+
+
+STORES = {store.name: store for store in (Sqlite, Json, Postgres, Dynamodb)}
 
 
 class Replica(tocsin.Server):
@@ -97,6 +125,7 @@ class Replica(tocsin.Server):
         super().__init__(where, conf, is_quiet=True, **more)
         self.name, self.downs, self.lock = name, [[0.0, FOREVER]], threading.Lock()
         self.heard = None                       # what the process says that is up or coming up; None: there is none
+        self.cable = None                       # where it runs, when that is a network namespace of its own
 
     def launch(self, out=None):
         self.went_down()
@@ -116,6 +145,8 @@ class Replica(tocsin.Server):
 
     def connection_to(self, port, seconds):
         """To the process that has or had that port."""
+        if self.cable:
+            return nets.Connection(self.cable, self.host, port, timeout=seconds)
         return http.client.HTTPConnection(self.host, port, timeout=seconds)
 
     def connection(self, seconds):
@@ -160,7 +191,7 @@ class Replica(tocsin.Server):
 
 
 class Cluster:
-    """conf: what tocsin.config takes beside the sinks. Every sink is a channel: hook, then those named in channels."""
+    """conf: what tocsin.config takes beside the sink, which is the channel hook unless channels say otherwise."""
 
     def __init__(self, where, store, sink, replicas=1, env=None, **conf):
         self.where, self.store, self.faults, self.replicas = pathlib.Path(where), store, [], []
@@ -169,7 +200,7 @@ class Cluster:
             place = self.where / name
             place.mkdir()
             made = tocsin.config(place, sink=sink, driver=store.name, **{'storage': store.storage(), **conf})
-            self.replicas.append(Replica(name, place, made, env=env))
+            self.replicas.append(Replica(name, place, made, env={**store.env, **(env or {})}))
 
     def start(self):
         for replica in self.replicas:
@@ -198,7 +229,7 @@ class Cluster:
         common = [[0.0, FOREVER]]
         for replica in self.replicas:
             common = both(common, replica.downs)
-        return common + self.store.downs
+        return joined(common + self.store.downs)
 
     def stop(self):
         """Their exit codes on SIGTERM."""
@@ -230,8 +261,19 @@ def both(a, b):
     return [[max(x[0], y[0]), min(x[1], y[1])] for x in a for y in b if max(x[0], y[0]) < min(x[1], y[1])]
 
 
+def joined(intervals):
+    """The same times, each once."""
+    made = []
+    for begin, end in sorted(intervals):
+        if made and begin <= made[-1][1]:
+            made[-1][1] = max(end, made[-1][1])
+        else:
+            made.append([begin, end])
+    return made
+
+
 def overlap(intervals, begin, end):
-    """How many seconds of begin..end the intervals cover; counted once each, so overlapping ones are generous."""
+    """How many seconds of begin..end the intervals cover."""
     return sum(max(0.0, min(end, to) - max(begin, at)) for at, to in intervals)
 
 

@@ -6,6 +6,7 @@ from load import Load
 
 LEVELS = [{'targets': ['channel:hook'], 'timeout': '8s'}, {'targets': ['channel:hook'], 'timeout': '24h'}]
 TIMEOUTS_S = (8,)
+REPLICAS, KILL_EVERY_S, RATE = 3, 0.2, 500
 
 
 def short_life(stage, replica):
@@ -53,4 +54,42 @@ def drain(stage):
                 replica.kill()
     stage.say('slowest drain %.2f s' % slowest_s)
     cluster.start()
+    stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
+
+
+def replicas(stage):
+    """P3: three replicas on one store, one of them killed every 200 ms and started again at once, at 500 events a second."""
+    sink = stage.sink()
+    cluster = stage.build(sink, REPLICAS, levels=LEVELS).start()
+    with Load(cluster, stage.seed, rate=RATE, senders=12, people=3) as load:
+        begin, n = time.monotonic(), 0
+        while time.monotonic() < begin + stage.cycles:
+            n += 1
+            time.sleep(max(0.0, begin + n * KILL_EVERY_S - time.monotonic()))
+            replica = stage.rng.choice(cluster.replicas)
+            replica.must_be_up()
+            cluster.kill(replica)
+            replica.launch()
+        stage.say('%d kills in %.0f s, %.0f events accepted a second' % (n, time.monotonic() - begin, load.accepted / (time.monotonic() - begin)))
+    for replica in cluster.replicas:
+        replica.wait_ready()
+    stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
+
+
+def store_kill(stage):
+    """P4: the database itself is killed, all of it, under load, and started again after a moment."""
+    sink = stage.sink()
+    cluster = stage.build(sink, REPLICAS, levels=LEVELS).start()
+    with Load(cluster, stage.seed, rate=100, senders=8, people=2) as load:
+        for _ in range(stage.cycles):
+            load.wait(10)
+            time.sleep(stage.rng.uniform(0.0, 0.5))
+            begin = time.monotonic()
+            stage.store.kill()
+            time.sleep(stage.rng.choice([0.0, 0.0, 0.5, 3.0]))
+            stage.store.start()
+            cluster.fault('store', begin)
+            for replica in cluster.replicas:
+                replica.must_be_up()
+        load.wait(50)
     stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
