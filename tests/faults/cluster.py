@@ -243,7 +243,6 @@ class Cluster:
             if replica.is_up():
                 replica.go_on()
                 replica.kill()
-        self.store.close()
 
     def said(self, lines=15):
         """The last words of everybody, for a look after a failure."""

@@ -5,9 +5,10 @@
   early       a level that began before its time, by the timeline or by when its page arrived
   late>L      a level or a page that came more than 10 s after its time while a store could be reached; a claim in hand at a fault may run out first
   after-ack   a page that arrived later than 11 s after an answered acknowledgement or resolution
-  duplicates  arrivals of a page beyond its first; allowed as often as the page was in hand when a fault struck, and never more than attempts begun
+  duplicates  arrivals of a page beyond its first; allowed as often as an attempt was begun anew after a fault. Each must follow on a fault that
+              struck at its time or within five seconds, before which its end is written down
 
-and beside it: keys with two incidents, pages of unknown incidents, wrong counts, pages still owed. All of these must be nothing.
+and beside it: keys with two incidents, pages of unknown incidents, wrong counts, pages still owed, repeats without a reason. All of these must be nothing.
 """
 import collections
 import concurrent.futures
@@ -115,7 +116,7 @@ class Judge:
             self.acted.setdefault(act.key, []).append(act)
         self.pages = {p['id']: p for i in self.incidents.values() for p in i['pages']}
         self.findings = {name: list(find()) for name, find in self.rules()}
-        self.bound = sum(self.allowed(page) for page in self.by_page)
+        self.bound = sum(self.allowed(page) for page in self.pages.values())
         self.duplicates = len(self.arrivals) - len(self.by_page)
 
     def rules(self):
@@ -164,14 +165,23 @@ class Judge:
         return any((what == 'pause' or what == 'black hole' and is_slow) and begin < act.answered and end + IN_FLIGHT_S > arrival.at
                    for begin, end, what in self.cluster.faults)
 
+    def struck(self, begin, end):
+        """How many faults there were between the two, or a little earlier or later."""
+        return sum(at < end + SETTLED_S and to > begin - 1 for at, to, _ in self.cluster.faults)
+
     def allowed(self, page):
-        """How many repeats faults explain: attempts that were in hand while one struck, and no more than were begun."""
-        came, begun = self.by_page[page], self.pages.get(page, {}).get('attempt', 1)
-        struck = sum(any(begin - SETTLED_S < a.at < end + 1 for begin, end, _ in self.cluster.faults) for a in came[:-1])
-        return min(begun - 1, struck)
+        """How often it may come again: for every attempt begun anew, of which there are no more than faults while it was owed."""
+        came = self.by_page[page['id']]
+        if page['attempt'] < 2 or not came:
+            return 0
+        owed = came[0].at if self.is_fake else seconds(page['owed_at']) - self.wall_s
+        return min(page['attempt'] - 1, self.struck(owed, came[-1].at))
 
     def repeats(self):
-        return (page for page, came in self.by_page.items() if len(came) - 1 > self.allowed(page))
+        """Arrivals that were followed by another although no fault struck at or soon after them, and more of them than attempts."""
+        for page, came in self.by_page.items():
+            if len(came) > self.pages.get(page, {}).get('attempt', 1) or any(not self.struck(a.at, a.at) for a in came[:-1]):
+                yield page
 
     # When
 
@@ -241,7 +251,7 @@ class Judge:
     # The verdict
 
     def is_good(self):
-        return not any(self.findings.values()) and self.load.accepted > 0
+        return not any(self.findings.values()) and self.load.accepted > 0 and self.duplicates <= self.bound
 
     def line(self):
         n = {name: len(found) for name, found in self.findings.items()}

@@ -61,7 +61,7 @@ def replicas(stage):
     """P3: three replicas on one store, one of them killed every 200 ms and started again at once, at 500 events a second."""
     sink = stage.sink()
     cluster = stage.build(sink, REPLICAS, levels=LEVELS).start()
-    with Load(cluster, stage.seed, rate=RATE, senders=12, people=3) as load:
+    with Load(cluster, stage.seed, rate=RATE, senders=24, people=3) as load:
         begin, n = time.monotonic(), 0
         while time.monotonic() < begin + stage.cycles:
             n += 1

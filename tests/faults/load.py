@@ -76,7 +76,7 @@ class Load:
 
     @property
     def accepted(self):
-        return sum(t.accepted for t in self.tallies.values())
+        return sum(t.accepted for t in list(self.tallies.values()))
 
     def wait(self, n, seconds=30):
         """Until so many more were accepted."""
