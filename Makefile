@@ -113,7 +113,7 @@ unit: $(UNIT)
 check: unit $(if $(filter debug release,$(MODE)),purity)
 	@tests/run unit $(OUT)
 
-conform: $(OUT)/tests/conform/store $(OUT)/tests/conform/random
+conform: $(OUT)/tests/conform/store $(OUT)/tests/conform/random $(OUT)/tests/conform/copy
 	STORE_OPS=$(OPS) tests/run unit $(OUT) conform/
 
 sim: $(SIM)

@@ -86,6 +86,7 @@ struct ending {
 	struct str incident;             /* the incident concerned, when there is one */
 	struct str dedup_key;            /* EVENT: the key that counts from now on */
 	bool used_fresh_number, lacks_number;
+	bool rests_on_writes;            /* what was read and not written may change before the commit: it is looked at again before anything rests on it */
 	bool has_resolved;               /* an incident ended */
 	bool is_replay;                  /* the outcome is that of the same request before; nothing happened now */
 	int64_t attempt;                 /* CLAIM: the one that may be sent after the commit */

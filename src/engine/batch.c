@@ -320,12 +320,21 @@ static void change(struct batch *b, int u, const struct effect *e)
 	s->expire = e->expire;
 }
 
+/* A snapshot of a policy is named by what it says: once there it says the same for ever, and asking after it would only make every replica touch the
+ * one document that all incidents of a policy share. */
+static bool can_change(const struct slot *s)
+{
+	return s->kind != KIND_policy || s->ver == 0;
+}
+
 /* With other writers about, what was read and not written is part of the conditions too. */
 static void keep_checks(struct batch *b, int u)
 {
 	struct unit *unit = &b->units[u];
+	if (!b->has_other_writers || b->scratch.end.rests_on_writes)
+		return;
 	for (struct slot *s = b->touched; s != NULL; s = s->touched_next)
-		if (!s->is_changed && b->has_other_writers)
+		if (!s->is_changed && can_change(s))
 			check_add(b, unit, s);
 }
 
@@ -459,7 +468,7 @@ static void commit_pages_apart(struct batch *b, const struct unit *u, struct rng
 
 static bool is_overwritten(store_kind kind)
 {
-	return MUTANT(2) ? kind == KIND_incident : kind == KIND_alert || kind == KIND_group;
+	return MUTANT(2) ? kind == KIND_incident : MUTANT(45) ? kind == KIND_page : kind == KIND_alert || kind == KIND_group;
 }
 
 /* The bug of a store client that takes a lost race for a hiccup. */
@@ -501,7 +510,7 @@ static void commit_units(struct batch *b, struct rng *rng, struct metrics *m)
 	if (n > 0)
 		store_commit(b->store, txns, results, n);
 #ifdef MUT
-	if (MUTANT(2) || MUTANT(26))
+	if (MUTANT(2) || MUTANT(26) || MUTANT(45))
 		overwrite_conflicts(b, txns, results, n);
 #endif
 	settle_unknown(b, txns, results, n, m);

@@ -221,7 +221,7 @@ static void claim_one(struct engine *e, const struct store_doc *d)
 	enum store_rc rc = STORE_OK;
 	const struct page *p = batch_decode(&e->step_mem, d, &rc);
 #ifdef MUT
-	if (MUTANT(47) && str_eq(p->owner, e->crew.me)) {
+	if (MUTANT(46) && str_eq(p->owner, e->crew.me)) {
 		e->claimed[e->n_claimed++] = (struct claimed){ p->id, p->incident, p->attempt };
 		return;
 	}

@@ -113,8 +113,7 @@ static void prefetch(struct batch *b, struct job **jobs, size_t n)
 	const struct command *c[BATCH_MAX];
 	for (size_t i = 0; i < n; i++)
 		c[i] = &jobs[i]->command;
-	if (n > 1)
-		batch_prefetch(b, c, n);
+	batch_prefetch(b, c, n);
 }
 
 /* As many of these as fit into one group commit, in their order; how many. */

@@ -6,7 +6,7 @@
 #include "engine/inside.h"
 #include "base/mutant.h"
 
-enum { BLOCK_MAX = 256, TRIES = 4 };
+enum { BLOCK_MAX = 1024, TRIES = 4 };
 
 /* STORE_CONFLICT: another replica took its block first; look again. */
 static enum store_rc reserve(struct engine *e, int64_t block)

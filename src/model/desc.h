@@ -135,6 +135,8 @@ void faults_write(const struct faults *f, struct buf *b);     /* "path: what" a 
 int desc_read(struct arena *a, void *obj, const struct entity *e, const struct jv *j, enum desc_view v, struct str path,
     struct faults *f) MUST_USE;
 void desc_write(struct buf *out, const struct entity *e, const void *obj, enum desc_view v);   /* compact JSON */
+/* One field's value as the API shows it, for texts with an order or names of their own. */
+void desc_write_value(struct buf *out, const struct field *f, const void *obj);
 void desc_openapi(struct buf *out, const struct entity *e);   /* "name":{JSON Schema 2020-12 as OpenAPI 3.1 wants it} */
 
 /* The store's keys of an object: keys[i] for the i-th IDX field, in the arena; empty for an empty text. Numbers (never

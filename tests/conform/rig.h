@@ -34,6 +34,7 @@ static const struct traits backends[] = {
 	{ "json",     true,  false, NULL,             STORE_D_POWER },
 	{ "sqlite",   true,  false, NULL,             STORE_D_POWER },
 	{ "postgres", true,  true,  "STORE_POSTGRES", STORE_D_POWER },
+	{ "dynamodb", true,  true,  "STORE_DYNAMODB", STORE_D_ZONE },
 };
 
 enum wrap { PLAIN, TRACED, FAULTY, WRAPS };

@@ -45,7 +45,7 @@ function report({ database, faults, requests, pending }) {
 	return { requests, faults: faults.fired, pending: pending.n, tables };
 }
 
-/* server: { database, faults, options, requests, pending }; -> { status, body } */
+/* server: what serve makes; -> { status, body } */
 function control(server, method, body) {
 	try {
 		const given = method === 'POST' ? JSON.parse(body) : {};

@@ -50,7 +50,7 @@ class Database {
 		for (const [name, item, key] of writes || []) {
 			const table = this.tables.get(name);
 			const place = table.base.place(item || key, '');
-			table.change(place, item && table.row(item, place), 0);
+			table.change(place, item ? table.row(item, place) : undefined, 0);
 		}
 		if (token) {
 			this.tokens.set(token.id, token);
