@@ -25,7 +25,7 @@ FOREVER = float('inf')
 
 class Sqlite:
     name, early_s = 'sqlite', 0.05              # early_s: how much a level may seem early, for the store's clock is that coarse
-    env = {}
+    env, is_shared = {}, False                  # env: what replicas must be told beside; is_shared: any number of them may use it
 
     def __init__(self, where):
         self.path, self.downs = pathlib.Path(where) / 'tocsin.db', []
@@ -64,8 +64,8 @@ class Json(Sqlite):
 
 
 class Served:
-    """A store that is a server of its own, which can be killed and started again where it was. env: what replicas must be told beside."""
-    env = {}
+    """A store that is a server of its own, which can be killed and started again where it was."""
+    env, is_shared = {}, True
 
     def __init__(self, server):
         self.downs, self.server = [], server.start()
@@ -215,6 +215,10 @@ class Cluster:
     def kill(self, replica):
         self.fault('kill ' + replica.name)
         replica.kill()
+
+    def must_be_up(self):
+        for replica in self.replicas:
+            replica.must_be_up()
 
     def listening(self):
         return [r for r in self.replicas if r.look()]

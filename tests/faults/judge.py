@@ -171,7 +171,7 @@ class Judge:
 
     def allowed(self, page):
         """How often it may come again: for every attempt begun anew, of which there are no more than faults while it was owed."""
-        came = self.by_page[page['id']]
+        came = self.by_page.get(page['id'])
         if page['attempt'] < 2 or not came:
             return 0
         owed = came[0].at if self.is_fake else seconds(page['owed_at']) - self.wall_s
@@ -235,9 +235,9 @@ class Judge:
                     yield page['id']
 
     def is_page_late(self, page):
-        first = self.by_page[page['id']][0]
-        may = L_S + (first.attempt - 1) * (CLAIM_S + L_S)
-        return self.late_by(seconds(page['owed_at']) - self.wall_s, first.at) > may
+        first, owed = self.by_page[page['id']][0], seconds(page['owed_at']) - self.wall_s
+        claims = max(first.attempt - 1, min(1, self.struck(owed, first.at)))     # that had to run out first
+        return self.late_by(owed, first.at) > L_S + claims * (CLAIM_S + L_S)
 
     def late_arrivals(self):
         """By the receiver's clock alone: from the answer to the first page, and from level to level."""

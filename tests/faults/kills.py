@@ -2,11 +2,15 @@
 import signal
 import time
 
+import tocsin
 from load import Load
 
 LEVELS = [{'targets': ['channel:hook'], 'timeout': '8s'}, {'targets': ['channel:hook'], 'timeout': '24h'}]
 TIMEOUTS_S = (8,)
-REPLICAS, KILL_EVERY_S, RATE = 3, 0.2, 500
+REPLICAS, KILL_EVERY_S, ENOUGH_A_SECOND = 3, 0.2, 10
+RATES = {'postgres': 500, 'dynamodb': 100}      # events a second; the server that stands in for DynamoDB is one thread
+FAULTS = ('conflict=0.03,throttle=0.02,500after=0.01,late=0.01:1500,drop-after=0.01,drop-before=0.01,500before=0.01,503=0.01,inprogress=0.01,'
+          'hold=0.02,slow=0.01')
 
 
 def short_life(stage, replica):
@@ -34,12 +38,12 @@ def kill9(stage):
 
 def drain(stage):
     """P14: a polite end finishes what is in hand: code 0, and nothing comes twice. Then ends that lose their patience."""
-    sink = stage.sink()
-    cluster = stage.build(sink, levels=LEVELS)
-    replica, slowest_s = cluster.replicas[0], 0.0
+    sink, slowest_s = stage.sink(), 0.0
+    cluster = stage.build(sink, stage.replicas(), levels=LEVELS)
     with Load(cluster, stage.seed, pause_s=0.01) as load:
         for n in range(stage.cycles + stage.cycles // 2):
-            replica.start()
+            start_those_down(cluster)
+            replica = stage.rng.choice(cluster.replicas)
             time.sleep(stage.rng.uniform(0.05, 0.3))
             replica.went_down()
             begin = time.monotonic()
@@ -53,24 +57,33 @@ def drain(stage):
                 cluster.fault('kill', begin)
                 replica.kill()
     stage.say('slowest drain %.2f s' % slowest_s)
-    cluster.start()
+    start_those_down(cluster)
     stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
 
 
+def start_those_down(cluster):
+    for replica in cluster.replicas:
+        if not replica.is_up():
+            replica.start()
+
+
 def replicas(stage):
-    """P3: three replicas on one store, one of them killed every 200 ms and started again at once, at 500 events a second."""
+    """P3: three replicas on one store, one of them killed every 200 ms and started again at once, while events come in. On a machine that is
+    too busy to start one in that time the next kill waits until two are there."""
     sink = stage.sink()
     cluster = stage.build(sink, REPLICAS, levels=LEVELS).start()
-    with Load(cluster, stage.seed, rate=RATE, senders=24, people=3) as load:
+    with Load(cluster, stage.seed, rate=RATES[stage.store_name], senders=24, people=3) as load:
         begin, n = time.monotonic(), 0
-        while time.monotonic() < begin + stage.cycles:
+        while time.monotonic() < begin + stage.cycles or load.accepted < stage.cycles * ENOUGH_A_SECOND:
             n += 1
-            time.sleep(max(0.0, begin + n * KILL_EVERY_S - time.monotonic()))
-            replica = stage.rng.choice(cluster.replicas)
-            replica.must_be_up()
+            time.sleep(KILL_EVERY_S)
+            tocsin.until(lambda: len(cluster.listening()) >= 2, 60, lambda: 'two replicas to listen: ' + cluster.said())
+            cluster.must_be_up()
+            replica = stage.rng.choice(cluster.listening() if stage.rng.random() > 0.1 else cluster.replicas)
             cluster.kill(replica)
             replica.launch()
-        stage.say('%d kills in %.0f s, %.0f events accepted a second' % (n, time.monotonic() - begin, load.accepted / (time.monotonic() - begin)))
+        took_s = time.monotonic() - begin
+        stage.say('%d kills in %.0f s, %.0f events accepted a second' % (n, took_s, load.accepted / took_s))
     for replica in cluster.replicas:
         replica.wait_ready()
     stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
@@ -89,7 +102,26 @@ def store_kill(stage):
             time.sleep(stage.rng.choice([0.0, 0.0, 0.5, 3.0]))
             stage.store.start()
             cluster.fault('store', begin)
-            for replica in cluster.replicas:
-                replica.must_be_up()
+            cluster.must_be_up()
         load.wait(50)
+    stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
+
+
+def dynamodb(stage):
+    """P6: conflicts, throttling, errors before and after the fact, writes that arrive late, connections that end: three replicas under
+    load all the while."""
+    sink = stage.sink()
+    cluster = stage.build(sink, REPLICAS, levels=LEVELS).start()
+    server = stage.store.server
+    with Load(cluster, stage.seed, rate=50, senders=12, people=2) as load:
+        begin = time.monotonic()
+        server.control(faults=FAULTS, gsi_lag_ms=500)
+        kinds = len(FAULTS.split(','))
+        tocsin.until(lambda: time.monotonic() > begin + stage.cycles and len(server.control()['faults']) == kinds, stage.cycles + 120, 'faults of every kind')
+        fired = server.control()['faults']
+        server.control(faults='', gsi_lag_ms=0)
+        cluster.fault('store', begin)
+        cluster.must_be_up()
+        load.wait(50)
+    stage.say('faults: ' + ' '.join('%s:%d' % one for one in sorted(fired.items())))
     stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)

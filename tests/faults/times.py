@@ -31,26 +31,33 @@ class Clock:
 
 def clocks(stage):
     """P17: a wall clock that jumps an hour, a day, back and forth. No level begins early or late by the receiver's clock."""
-    sink, clock = stage.sink(), Clock(stage.where / 'clock')
-    cluster = stage.build(sink, levels=SHORT_LEVELS, env=clock.env).start()
+    sink, hands = stage.sink(), []
+    cluster = stage.build(sink, stage.replicas(), levels=SHORT_LEVELS)
+    for replica in cluster.replicas:
+        hands.append(Clock(stage.where / (replica.name + '-clock')))
+        replica.env.update(hands[-1].env)
+    cluster.start()
     with Load(cluster, stage.seed, pause_s=0.05) as load:
         for _ in range(stage.cycles):
             load.wait(20)
-            clock.ahead(stage.rng.choice([-86400, -3600, -61, -7, 0, 7, 61, 3600, 86400]))
+            stage.rng.choice(hands).ahead(stage.rng.choice([-86400, -3600, -61, -7, 0, 7, 61, 3600, 86400]))
             time.sleep(stage.rng.uniform(1, 8))
-        clock.ahead(0)
+        for clock in hands:
+            clock.ahead(0)
+        cluster.must_be_up()
     stage.judge(load, [sink], timeouts_s=(5, 5), is_fake=True)
 
 
 def pause(stage):
-    """P18: SIGSTOP for one to forty seconds at any point. Nobody is paged after an acknowledgement but for what was in flight."""
+    """P18: SIGSTOP for one to forty seconds at any point. Nobody is paged after an acknowledgement but for what was in flight; when there
+    are others they have taken over meanwhile, and what the sleeper still wants to write is refused."""
     sink = stage.sink()
-    cluster = stage.build(sink, levels=LEVELS).start()
-    replica = cluster.replicas[0]
-    with Load(cluster, stage.seed, pause_s=0.02) as load:
+    cluster = stage.build(sink, stage.replicas(), levels=LEVELS).start()
+    with Load(cluster, stage.seed, pause_s=0.02, senders=6 * stage.replicas()) as load:
         for n in range(stage.cycles):
             load.wait(50)
             time.sleep(stage.rng.random())
+            replica = stage.rng.choice(cluster.replicas)
             begin = time.monotonic()
             replica.pause()
             time.sleep(stage.rng.uniform(31, 40) if n == 0 else stage.rng.uniform(1, 10))

@@ -113,7 +113,7 @@ class Server:
                     'HOOK_SECRET': SECRET, **{k: v for k, v in os.environ.items() if k.endswith('SAN_OPTIONS')}, **(env or {})}
         self.process = self.port = self.out = self.err = self.token = None
         self.host = '127.0.0.1'
-        self.prefix = []                        # a command that runs it: one that ends by becoming it
+        self.binary, self.prefix = BINARY, []   # prefix: a command that runs it, one that ends by becoming it
 
     def configure(self, conf):
         """Writes the file; JSON is YAML. A text is written as it is."""
@@ -121,7 +121,7 @@ class Server:
 
     def launch(self, out=None):
         """out: a descriptor that takes its standard output."""
-        self.process = subprocess.Popen([*self.prefix, str(BINARY), 'serve', '--config', str(self.file)], cwd=self.where, env=self.env,
+        self.process = subprocess.Popen([*self.prefix, str(self.binary), 'serve', '--config', str(self.file)], cwd=self.where, env=self.env,
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         stdout=out if out is not None else subprocess.DEVNULL if self.is_quiet else subprocess.PIPE)
         self.out, self.err = Lines(self.process.stdout or io.BytesIO()), Lines(self.process.stderr)
