@@ -19,6 +19,7 @@ struct engine *engine_new(const struct env *env, const struct setup *setup)
 	e->env = *env;
 	e->setup = setup;
 	e->step_mem = ARENA(64 << 20);
+	e->janitor.mem = ARENA(64 << 20);
 	env->random(env->ctx, &seed, sizeof seed);
 	e->rng = rng_seeded(seed);
 	store_info(env->store, &e->store_info);
@@ -43,6 +44,7 @@ void engine_free(struct engine *e)
 	free(e->todo.v);
 	arena_free(&e->step_mem);
 	arena_free(&e->replicas.mem);
+	arena_free(&e->janitor.mem);
 	batch_free(&e->batch);
 	free(e);
 }

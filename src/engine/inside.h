@@ -26,6 +26,16 @@ struct found { struct store_doc doc; const struct page *page; };
 struct claimed { struct str page, incident; int64_t attempt; };
 struct job_list { struct job **v; size_t n, cap; };
 
+/* Where the walks over what may be forgotten are. */
+struct janitor {
+	int64_t next_ms;                 /* store time of the next look */
+	bool has_more;                   /* the last one did not get to its end */
+	char after[64];                  /* resolved incidents: the key to go on from */
+	unsigned shard;                  /* alerts: the scan's place */
+	char cursor[STORE_KEY_MAX + 1];
+	struct arena mem;                /* of one document */
+};
+
 struct engine {
 	struct env env;
 	const struct setup *setup;
@@ -53,7 +63,7 @@ struct engine {
 	int64_t id_ms;
 	int64_t next_timer_ms;           /* store time of the next look for due incidents, */
 	int64_t next_page_ms;            /* for due pages, */
-	int64_t next_purge_ms;           /* for what may be forgotten */
+	struct janitor janitor;
 #ifdef MUT
 	int64_t cursor_ms;               /* of those who believe a due index may be read on from where they were */
 #endif
@@ -62,7 +72,7 @@ struct engine {
 };
 
 /* What another replica has written must be found by looking: soon enough for its pages, often enough for every slot of share.h. */
-enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
+enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
 	CALM_MS = 3000 };
 
 /* Counts what a committed member did. */
@@ -94,8 +104,9 @@ void intake_expire(struct engine *e);                        /* those whose time
 enum store_rc numbers_need(struct engine *e, size_t wanted);
 /* replicas.c: a sign of life, and who else there is. */
 void replicas_beat(struct engine *e);
-/* timekeeper.c: due incidents become things to do; what is long over is forgotten. */
+/* timekeeper.c: due incidents become things to do. */
 void timekeeper_look(struct engine *e);
+/* janitor.c: what is long over is forgotten, a little each minute. */
 void janitor_step(struct engine *e);
 /* courier.c: ends of attempts and due pages become things to do; what was claimed is sent after the commit. */
 void courier_settle(struct engine *e, struct delivery **sent, size_t n);

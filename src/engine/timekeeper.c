@@ -1,4 +1,4 @@
-/* timekeeper.c - asks the store what is due and what may be forgotten.
+/* timekeeper.c - asks the store what is due.
  *
  * There is no list of timers in memory that could be lost: the question is asked of the store, from the lowest due on, no cursor. The only thing
  * kept is when to ask next: at the earliest due that was seen or written, and every few seconds for what others wrote; every second while
@@ -8,7 +8,7 @@
 #include "base/mutant.h"
 #include <assert.h>
 
-enum { TIMERS_MAX = 128, TIMER_SCAN_MAX = 1 << 13, PURGE_MAX = 200 };
+enum { TIMERS_MAX = 128, TIMER_SCAN_MAX = 1 << 13 };
 
 /* Makes those that are due and ours things to do; how many, and how many more are due. */
 static size_t take_due(struct engine *e, const struct store_docs *docs, size_t *ret_left)
@@ -65,19 +65,4 @@ void timekeeper_look(struct engine *e)
 		e->next_timer_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
 	}
 	store_docs_free(&docs);
-}
-
-void janitor_step(struct engine *e)
-{
-	static const enum kind forgotten[] = { KIND_incident, KIND_alert, KIND_entry, KIND_page, KIND_receipt, KIND_token, KIND_replica };
-	if (e->now_ms < e->next_purge_ms)
-		return;
-	e->next_purge_ms = e->now_ms + PURGE_EVERY_MS;
-	for (size_t i = 0; i < COUNT(forgotten); i++) {
-		size_t done = 0;
-		enum store_rc rc = store_purge(e->env.store, (store_kind)forgotten[i], e->now_ms, PURGE_MAX, &done);
-		engine_saw(e, rc);
-		if (rc == STORE_OK && done == PURGE_MAX)
-			e->next_purge_ms = e->now_ms + 1000;
-	}
 }

@@ -277,6 +277,18 @@ static void on_commit(struct checks *c, const struct happening *h)
 
 /* --- I27 --- */
 
+/* What belongs to an incident does not go before it, but for the timeline's lines about repeated alerts. */
+static void part_purged(struct checks *c, const struct change *ch)
+{
+	bool is_entry = ch->kind == KIND_entry, is_part = is_entry || ch->kind == KIND_page;
+	struct str incident = { ch->id.p, ch->id.n < 36 ? ch->id.n : 36 };
+	struct change owner;
+	if (!is_part || (is_entry && str_eq(ch->was->entry.type, S("alert"))))
+		return;
+	if (memory_peek(c->s->memory, KIND_incident, incident, &owner) && owner.is->incident.status != 'r')
+		broken(c->s, I27, "%s %.*s was purged while its incident is open", kinds[ch->kind].entity->name, STR_ARG(ch->id));
+}
+
 static void on_purge(struct checks *c, const struct change *ch)
 {
 	exercised(c->s, I27);
@@ -284,6 +296,7 @@ static void on_purge(struct checks *c, const struct change *ch)
 	    (ch->kind == KIND_page && ch->was->page.status == 'o') || (ch->kind == KIND_alert && ch->was->alert.is_open);
 	if (is_alive)
 		broken(c->s, I27, "%s %.*s was purged alive", kinds[ch->kind].entity->name, STR_ARG(ch->id));
+	part_purged(c, ch);
 	*ch->note = NULL;
 }
 

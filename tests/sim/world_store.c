@@ -217,6 +217,21 @@ static void tell(struct memory *m, enum on what, const struct store_txn *t, cons
 	happened(m->s, &h);
 }
 
+/* Deletions are the janitor's alone: to the checkers they are purges. */
+static bool only_deletes(const struct store_txn *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->w[i].op != STORE_DELETE)
+			return false;
+	return t->n > 0;
+}
+
+static void tell_purges(struct memory *m, const struct origin *o, const struct change *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		happened(m->s, &(struct happening){ .what = ON_PURGE, .at = m->s->now, .replica = o->replica, .life = o->life, .v = &v[i], .n_v = 1 });
+}
+
 /* One transaction at one instant. */
 static void apply(struct memory *m, const struct store_txn *t, const struct origin *o, struct store_result *r)
 {
@@ -240,7 +255,10 @@ static void apply(struct memory *m, const struct store_txn *t, const struct orig
 		if (t->w[i].op != STORE_CHECK)
 			v[n++] = write_one(m, &t->w[i], &t->token);
 	m->s->verdict.commits++;
-	tell(m, ON_COMMIT, t, o, v, n);
+	if (only_deletes(t))
+		tell_purges(m, o, v, n);
+	else
+		tell(m, ON_COMMIT, t, o, v, n);
 }
 
 static struct origin **origin_place(struct memory *m, const struct store_token *t)

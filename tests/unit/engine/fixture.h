@@ -99,7 +99,7 @@ FOR_TESTS void world_open(struct arena *a, struct world *w, int64_t timeout)
 {
 	static const char *const two[] = { "hook:ada", "slow:bob", "hook:cyd" }, *const crowd[] = { "slow:bob", "hook:cyd" };
 	static const char *const lost[] = { "channel:lost", "hook:ada" }, *const mute[] = { "hook:unspeakable", "hook:ada" };
-	*w = (struct world){ .page_life_ms = 15 * MINUTE, .claim_ms = 30 * SECOND, .receipt_ms = DAY, .keep_ms = INT64_C(400) * DAY, .events_ms = 30 * DAY };
+	*w = (struct world){ .page_life_ms = 15 * MINUTE, .claim_ms = 30 * SECOND, .receipt_ms = DAY, .keep_ms = INT64_C(400) * DAY, .events_ms = INT64_C(30) * DAY };
 	w->channels.v = NEWN(a, struct channel_def, CHANNELS);
 	for (size_t i = 0; i < CHANNELS; i++)
 		w->channels.v[w->channels.n++] = (struct channel_def){ .id = str_c(channel_ids[i]), .type = S("fake") };
