@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import threading
 import time
+import types
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / 'wire'), str(pathlib.Path(__file__).resolve().parent.parent)]
 import nets                                                         # noqa: E402
@@ -65,7 +66,7 @@ class Json(Sqlite):
 
 class Served:
     """A store that is a server of its own, which can be killed and started again where it was."""
-    env, is_shared = {}, True
+    env, is_shared, may_be_elsewhere = {}, True, False     # may_be_elsewhere: it can listen at another address than loopback's
 
     def __init__(self, server):
         self.downs, self.server = [], server.start()
@@ -86,23 +87,21 @@ class Served:
 
 
 class Postgres(Served):
-    name, early_s = 'postgres', 0.05
+    name, early_s, may_be_elsewhere = 'postgres', 0.05, True
 
     def __init__(self, where):
         super().__init__(servers.Postgres())
 
-    def storage(self):
-        return {'driver': self.name, 'url': self.server.url}
+    def storage(self, address='127.0.0.1', port=None):
+        return {'driver': self.name, 'url': 'postgresql://tocsin@%s:%d/postgres' % (address, port or self.server.port)}
 
     def open_to(self, address):
-        """Listens at that address too, for everybody of the test's own networks; returns the port."""
+        """Listens at that address too, for everybody of the test's own networks."""
         self.server.stop()
         with open(self.server.where / 'data' / 'pg_hba.conf', 'a', encoding='ascii') as hba:
             hba.write('host all all 10.77.0.0/16 trust\n')
         self.server.settings['listen_addresses'] = '127.0.0.1,' + address
         self.server.start()
-        self.server.url = self.server.url.replace('127.0.0.1', address)
-        return self.server.port
 
 
 class Dynamodb(Served):
@@ -111,8 +110,8 @@ class Dynamodb(Served):
     def __init__(self, where):
         super().__init__(servers.Dynamodb())
 
-    def storage(self):
-        return {'driver': self.name, 'endpoint': self.server.url}
+    def storage(self, address='127.0.0.1', port=None):
+        return {'driver': self.name, 'endpoint': 'http://%s:%d' % (address, port or self.server.port)}
 
 
 STORES = {store.name: store for store in (Sqlite, Json, Postgres, Dynamodb)}
@@ -125,7 +124,7 @@ class Replica(tocsin.Server):
         super().__init__(where, conf, is_quiet=True, **more)
         self.name, self.downs, self.lock = name, [[0.0, FOREVER]], threading.Lock()
         self.heard = None                       # what the process says that is up or coming up; None: there is none
-        self.cable = None                       # where it runs, when that is a network namespace of its own
+        self.link = None                        # how it reaches the store; its namespace when it has one
 
     def launch(self, out=None):
         self.went_down()
@@ -145,8 +144,8 @@ class Replica(tocsin.Server):
 
     def connection_to(self, port, seconds):
         """To the process that has or had that port."""
-        if self.cable:
-            return nets.Connection(self.cable, self.host, port, timeout=seconds)
+        if self.link and self.link.prefix:
+            return nets.Connection(self.link, self.host, port, timeout=seconds)
         return http.client.HTTPConnection(self.host, port, timeout=seconds)
 
     def connection(self, seconds):
@@ -191,16 +190,21 @@ class Replica(tocsin.Server):
 
 
 class Cluster:
-    """conf: what tocsin.config takes beside the sink, which is the channel hook unless channels say otherwise."""
+    """conf: what tocsin.config takes beside the sink, which is the channel hook unless channels say otherwise. links: how each replica
+    reaches the store, when that is not as the store says (nets.py)."""
 
-    def __init__(self, where, store, sink, replicas=1, env=None, **conf):
+    def __init__(self, where, store, sink, replicas=1, env=None, links=None, **conf):
         self.where, self.store, self.faults, self.replicas = pathlib.Path(where), store, [], []
         for n in range(replicas):
             name = 'r%d' % n
             place = self.where / name
             place.mkdir()
-            made = tocsin.config(place, sink=sink, driver=store.name, **{'storage': store.storage(), **conf})
+            path = types.SimpleNamespace(url=sink.url + '/' + name)
+            storage = store.storage(*links[n].store) if links else store.storage()
+            made = tocsin.config(place, sink=path, driver=store.name, **{'storage': storage, **conf})
             self.replicas.append(Replica(name, place, made, env={**store.env, **(env or {})}))
+            if links:
+                self.replicas[-1].link, self.replicas[-1].prefix = links[n], links[n].prefix
 
     def start(self):
         for replica in self.replicas:

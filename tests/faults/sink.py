@@ -6,7 +6,7 @@ DELAY seconds, so that there always are pages in hand. Sink is what tests hold:
 
     sink = Sink(where / 'pages')    sink.url; sink.arrived(); sink.stop_answering(); sink.go_on(); sink.close()
 
-A line is [monotonic seconds, page id, incident id, dedup key, level, attempt, sender's address]: the clock is the machine's, the same in every process. It is
+A line is [monotonic seconds, page id, incident id, dedup key, level, attempt, end of the path]: the clock is the machine's, the same in every process. It is
 written before the answer, and whoever counts needs no word of the server for it.
 """
 import asyncio
@@ -27,7 +27,7 @@ class Arrival(typing.NamedTuple):
     key: str                    # the dedup key of its incident
     level: int
     attempt: int
-    sender: str                 # the address that it came from
+    sender: str                 # the replica that it came from, which has a path of its own
 
 
 class Sink:
@@ -72,7 +72,7 @@ async def talk(reader, writer, log, delay_s):
             body = await reader.readexactly(int(fields.get('content-length', 0)))
             data = json.loads(body)['data']
             log.write(json.dumps([time.monotonic(), fields['webhook-id'], data['incident']['id'], data['incident']['dedup_key'],
-                                  data['page']['level'], data['page']['attempt'], writer.get_extra_info('peername')[0]]) + '\n')
+                                  data['page']['level'], data['page']['attempt'], head[0].split(' ')[1].rsplit('/', 1)[1]]) + '\n')
             log.flush()
             await asyncio.sleep(random.random() * delay_s)
             writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
