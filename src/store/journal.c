@@ -71,9 +71,10 @@ static void write_doc(struct buf *b, const struct store_kind_def *kinds, const s
 	buf_char(b, '}');
 }
 
-static void write_opening(struct buf *b, int64_t group, int64_t at, const struct store_token *token)
+/* more: members between, with their comma. */
+static void write_opening(struct buf *b, int64_t group, int64_t at, const char *more, const struct store_token *token)
 {
-	buf_fmt(b, "{\"group\":%lld,\"at\":%lld,\"token\":\"", (long long)group, (long long)at);
+	buf_fmt(b, "{\"group\":%lld,\"at\":%lld,%s\"token\":\"", (long long)group, (long long)at, more);
 	hex_write(b, token->b, sizeof token->b);
 	buf_add(b, S("\",\"put\":["));
 }
@@ -123,7 +124,7 @@ void journal_write_txn(struct buf *b, const struct store_kind_def *kinds, const 
     const struct store_txn *t)
 {
 	struct buf json = BUF(SIZE_MAX / 2);
-	write_opening(&json, group, at, &t->token);
+	write_opening(&json, group, at, "", &t->token);
 	write_puts(&json, kinds, r, t);
 	buf_add(&json, S("],\"gone\":["));
 	write_gone(&json, kinds, r, t);
@@ -134,7 +135,16 @@ void journal_write_txn(struct buf *b, const struct store_kind_def *kinds, const 
 void journal_write_doc(struct buf *b, const struct store_kind_def *kinds, const struct store_doc *d)
 {
 	struct buf json = BUF(SIZE_MAX / 2);
-	write_opening(&json, 0, 0, &d->token);
+	write_opening(&json, 0, 0, "", &d->token);
+	write_doc(&json, kinds, d);
+	buf_add(&json, S("],\"gone\":[]}"));
+	frame(b, &json);
+}
+
+void journal_write_import(struct buf *b, const struct store_kind_def *kinds, int64_t group, int64_t at, const struct store_doc *d)
+{
+	struct buf json = BUF(SIZE_MAX / 2);
+	write_opening(&json, group, at, "\"import\":true,", &d->token);
 	write_doc(&json, kinds, d);
 	buf_add(&json, S("],\"gone\":[]}"));
 	frame(b, &json);
@@ -348,6 +358,7 @@ static void read_doc(struct scan *s, struct store_doc *d)
 /* A line, understood. */
 struct record {
 	int64_t group, at;
+	bool is_import;
 	struct store_doc put[STORE_WRITES_MAX], gone[STORE_WRITES_MAX];
 	size_t n_put, n_gone;
 };
@@ -369,6 +380,7 @@ static bool read_record(struct scan *s, struct record *r)
 	r->group = read_int(s);
 	expect(s, S(",\"at\":"));
 	r->at = read_int(s);
+	r->is_import = next_is(s, S(",\"import\":true"));
 	expect(s, S(",\"token\":\""));
 	struct store_token token = read_token(s);
 	expect(s, S("\",\"put\":["));
@@ -386,12 +398,12 @@ static bool read_record(struct scan *s, struct record *r)
 	return !s->bad && s->left.n == 0;
 }
 
-/* Versions must follow on those before: a line that is missing or doubled shows here even if every checksum is right. */
+/* Versions must follow on those before: a line that is missing or doubled shows here even if every checksum is right. An import says its own. */
 static bool fits(const struct ram *r, const struct record *rec, bool is_snapshot)
 {
 	for (size_t i = 0; i < rec->n_put; i++) {
 		uint64_t before = ram_ver(r, rec->put[i].kind, rec->put[i].id);
-		if (is_snapshot ? before != 0 : before + 1 != rec->put[i].ver)
+		if (is_snapshot ? before != 0 : !rec->is_import && before + 1 != rec->put[i].ver)
 			return false;
 	}
 	for (size_t i = 0; i < rec->n_gone; i++)
@@ -424,7 +436,7 @@ static bool read_head(struct str json, struct journal_head *h)
 		expect(&s, S("journal"));
 	expect(&s, S("\",\"schema\":"));
 	h->schema = read_int(&s);
-	if (!s.bad && h->schema > JOURNAL_SCHEMA)
+	if (!s.bad && h->schema > JOURNAL_WITH_IMPORTS)
 		return true;                                       /* what follows is for the newer version to read */
 	expect(&s, S(",\"gen\":"));
 	h->gen = read_int(&s);
@@ -442,12 +454,12 @@ static enum store_rc load_head(const struct journal_file *f, struct journal_end 
 	struct journal_head h = { 0 };
 	if (!line_at(f->bytes, 0, &json, &ret->end) || !read_head(json, &h) || h.is_snapshot != f->is_snapshot)
 		return refuse(f, 0, "the first line is not the head of such a file", why);
-	if (h.schema > JOURNAL_SCHEMA) {
+	if (h.schema > JOURNAL_WITH_IMPORTS) {
 		buf_fmt(why, "%.*s: written by a newer version of tocsin (schema %lld, this one knows %d); start that version",
-		    STR_ARG(f->name), (long long)h.schema, JOURNAL_SCHEMA);
+		    STR_ARG(f->name), (long long)h.schema, JOURNAL_WITH_IMPORTS);
 		return STORE_FENCED;
 	}
-	*ret = (struct journal_end){ .end = ret->end, .gen = h.gen, .group = h.group, .at = h.at };
+	*ret = (struct journal_end){ .end = ret->end, .schema = h.schema, .gen = h.gen, .group = h.group, .at = h.at };
 	return STORE_OK;
 }
 
@@ -531,7 +543,7 @@ static enum store_rc load_line(const struct journal_file *f, struct str json, st
 {
 	struct scan s = { .left = json, .mem = mem, .file = f };
 	arena_reset(mem);
-	if (!read_record(&s, rec))
+	if (!read_record(&s, rec) || (rec->is_import && e->schema < JOURNAL_WITH_IMPORTS))
 		return refuse(f, e->end, "the checksum is right, but this line is not what this version writes", why);
 	if (!fits(r, rec, f->is_snapshot))
 		return refuse(f, e->end, "this line does not follow on the lines before it", why);

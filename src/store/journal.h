@@ -3,7 +3,8 @@
 #define STORE_JOURNAL_H
 #include "store/ram.h"
 
-enum { JOURNAL_SCHEMA = 1 };
+/* What files say; a journal with imports in it says that, so that a program from before does not take their versions for damage. */
+enum { JOURNAL_SCHEMA = 1, JOURNAL_WITH_IMPORTS = 2 };
 
 /* The first line of a file. */
 struct journal_head { bool is_snapshot; int64_t schema, gen, group, at; };
@@ -13,6 +14,8 @@ void journal_write_txn(struct buf *b, const struct store_kind_def *kinds, const 
     const struct store_txn *t);
 /* One document as it is: a transaction that only puts it. For snapshots. */
 void journal_write_doc(struct buf *b, const struct store_kind_def *kinds, const struct store_doc *d);
+/* One document as it is, over whatever is there: its version need not follow on the one before. */
+void journal_write_import(struct buf *b, const struct store_kind_def *kinds, int64_t group, int64_t at, const struct store_doc *d);
 /* The last line of a snapshot: how many documents went before. */
 void journal_write_end(struct buf *b, int64_t count);
 
@@ -24,6 +27,6 @@ struct journal_file {
 	size_t n_kinds;
 	bool is_snapshot;
 };
-struct journal_end { size_t end; bool is_torn; int64_t gen, group, at; };
+struct journal_end { size_t end; bool is_torn; int64_t schema, gen, group, at; };
 enum store_rc journal_load(const struct journal_file *f, struct ram *r, struct journal_end *ret, struct buf *why) MUST_USE;
 #endif

@@ -40,6 +40,7 @@ struct json {
 	off_t end, reserved;             /* of the journal: where the next line goes; up to where there are blocks */
 	off_t snapshot_at;               /* a journal of this size asks for a snapshot */
 	bool is_fenced;
+	bool is_import;                  /* the next journal, and this one unless that failed, may hold imports */
 	bool is_still;                   /* a reader: loaded once, beside whoever writes the journal */
 	int (*sync)(int fd);
 	struct space space;
@@ -150,7 +151,7 @@ static int write_verified(struct json *j, const char *name, int64_t gen, struct 
 /* The next journal, with its head and nothing else; open. */
 static int begin_journal(struct json *j, int64_t gen, int64_t at)
 {
-	struct journal_head h = { .schema = JOURNAL_SCHEMA, .gen = gen, .group = j->group, .at = at };
+	struct journal_head h = { .schema = j->is_import ? JOURNAL_WITH_IMPORTS : JOURNAL_SCHEMA, .gen = gen, .group = j->group, .at = at };
 	struct buf head = BUF(256);
 	journal_write_head(&head, &h);
 	int err = write_verified(j, "journal", gen, buf_str(&head));
@@ -229,8 +230,10 @@ static void commit_group(struct json *j, const struct store_txn *txns, struct st
 	for (size_t i = 0; i < n; i++)
 		if (!is_known && results[i].rc == STORE_OK)
 			results[i].rc = STORE_UNKNOWN;
-	if (is_known && j->end > j->snapshot_at)
+	if (is_known && j->end > j->snapshot_at) {
+		j->is_import = false;
 		(void)snapshot(j);                                 /* this group is durable whatever comes of it */
+	}
 }
 
 static void json_commit(struct store *s, const struct store_txn *txns, struct store_result *results, size_t n)
@@ -274,14 +277,41 @@ static enum store_rc json_purge(struct store *s, store_kind kind, int64_t expire
 	return rc;
 }
 
-/* Versions of a journal follow on each other, those of an import need not: so it becomes a generation of its own. */
+/* The first import begins a generation whose journal says that it may hold some. */
+static enum store_rc begin_imports(struct json *j)
+{
+	if (j->is_import)
+		return STORE_OK;
+	j->is_import = true;
+	enum store_rc rc = snapshot(j);
+	j->is_import = rc == STORE_OK;
+	return rc;
+}
+
+static enum store_rc import(struct json *j, const struct store_doc *docs, size_t n)
+{
+	int64_t at = hostclock_now(&j->m.clock);
+	buf_clear(&j->lines);
+	for (size_t i = 0; i < n; i++)
+		journal_write_import(&j->lines, j->kinds, j->group + 1, at, &docs[i]);
+	if (!has_room(j, j->lines.n, SPARE))
+		return STORE_FULL;
+	for (size_t i = 0; i < n; i++)
+		ram_set(j->m.ram, &docs[i]);
+	if (!flush_lines(j))
+		return STORE_FENCED;
+	if (j->end > j->snapshot_at)
+		(void)snapshot(j);                                 /* the lines are durable whatever comes of it */
+	return STORE_OK;
+}
+
 static enum store_rc json_import(struct store *s, const struct store_doc *docs, size_t n)
 {
 	struct json *j = (struct json *)s;
 	pthread_mutex_lock(&j->m.lock);
-	for (size_t i = 0; i < n && !j->is_fenced; i++)
-		ram_set(j->m.ram, &docs[i]);
-	enum store_rc rc = j->is_fenced ? STORE_FENCED : snapshot(j);
+	enum store_rc rc = j->is_fenced ? STORE_FENCED : begin_imports(j);
+	if (rc == STORE_OK)
+		rc = import(j, docs, n);
 	pthread_mutex_unlock(&j->m.lock);
 	return rc;
 }
@@ -333,6 +363,10 @@ static void json_info(const struct store *s, struct store_info *ret)
 static void json_close(struct store *s)
 {
 	struct json *j = (struct json *)s;
+	if (j->is_import && !j->is_fenced) {
+		j->is_import = false;
+		(void)snapshot(j);                                 /* back to what every version reads; if it cannot be, the next one does it */
+	}
 	if (j->fd >= 0)
 		close(j->fd);
 	if (j->lock_fd >= 0)
@@ -413,6 +447,7 @@ static enum store_rc resume_at(struct json *j, const char *path, const struct jo
 		return say_errno(path, "open it for writing", errno, why);
 	if (e->is_torn && (ftruncate(j->fd, (off_t)e->end) != 0 || fsync(j->fd) != 0))
 		return say_errno(path, "cut off its torn end", errno, why);
+	j->is_import = e->schema == JOURNAL_WITH_IMPORTS;
 	j->end = (off_t)e->end;
 	j->reserved = e->is_torn ? j->end : st.st_size;
 	j->group = e->group;

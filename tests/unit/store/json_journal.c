@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -392,11 +393,55 @@ static void a_journal_of_a_newer_version_is_left_alone(void **state)
 	struct rig *r = *state;
 	struct buf b = BUF(256);
 	store_close(r->s);
-	journal_write_head(&b, &(struct journal_head){ .schema = JOURNAL_SCHEMA + 1, .gen = 1 });
+	journal_write_head(&b, &(struct journal_head){ .schema = JOURNAL_WITH_IMPORTS + 1, .gen = 1 });
 	save(r, "journal.1", b.p, b.n);
 	assert_int_equal(try_open(r), STORE_FENCED);
 	assert_non_null(strstr(r->why.p, "newer version"));
 	buf_free(&b);
+}
+
+/* A child imports and dies without closing. */
+static void import_and_die(struct rig *r, const struct store_doc *docs, size_t n)
+{
+	int status = -1;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(try_open(r) == STORE_OK && store_import(r->s, docs, n) == STORE_OK ? 0 : 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void an_import_outlives_a_crash_and_leaves_no_trace_in_the_end(void **state)
+{
+	struct rig *r = *state;
+	struct store_doc docs[] = {
+		{ .id = S("a"), .ver = 70, .due = STORE_NO_DUE, .expire = STORE_NO_DUE, .body = S("seventy") },
+		{ .id = S("b"), .ver = 3, .due = 5, .expire = STORE_NO_DUE, .body = S("three") },
+	};
+	assert_int_equal(commit(r, put("a", 0, S("one"))), STORE_OK);
+	store_close(r->s);
+	r->s = NULL;
+	import_and_die(r, docs, COUNT(docs));
+	docs[0].ver = 9;                                           /* an older one, over it: that is what an import is */
+	import_and_die(r, docs, 1);
+	assert_true(has_file(r, "journal.2"));
+	struct image *j = load(r, "journal.2");
+	assert_non_null(memmem(j->bytes, j->n, "\"schema\":2", 10));
+	free(j);
+	open_ok(r);
+	assert_int_equal(commit(r, put("a", 9, S("ten"))), STORE_OK);
+	assert_int_equal(commit(r, put("b", 3, S("four"))), STORE_OK);
+	reopen(r);
+	assert_int_equal(commit(r, put("a", 10, S("eleven"))), STORE_OK);
+	store_close(r->s);
+	r->s = NULL;
+	assert_false(has_file(r, "journal.2"));
+	j = load(r, "journal.3");
+	assert_non_null(memmem(j->bytes, j->n, "\"schema\":1", 10));
+	assert_null(memmem(j->bytes, j->n, "import", 6));
+	free(j);
+	open_ok(r);
 }
 
 static void a_journal_that_outgrows_its_documents_begins_anew(void **state)
@@ -481,6 +526,7 @@ int main(void)
 		T(a_crash_before_the_old_pair_is_removed_leaves_the_new_one_in_force),
 		T(a_damaged_cut_or_missing_snapshot_is_refused),
 		T(a_journal_of_a_newer_version_is_left_alone),
+		T(an_import_outlives_a_crash_and_leaves_no_trace_in_the_end),
 		T(a_journal_that_outgrows_its_documents_begins_anew),
 		T(a_full_disk_is_definite_and_leaves_room_for_what_must_be_recorded),
 	};
