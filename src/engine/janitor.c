@@ -18,7 +18,7 @@ enum { PURGE_MAX = 200, INCIDENTS_MAX = 20, ALERTS_MAX = STORE_GET_MAX };
 
 static void purge_expired(struct engine *e)
 {
-	static const enum kind by_expiry[] = { KIND_alert, KIND_entry, KIND_page, KIND_receipt, KIND_token };
+	static const enum kind by_expiry[] = { KIND_alert, KIND_entry, KIND_page, KIND_receipt, KIND_token, KIND_replica };
 	for (size_t i = 0; i < COUNT(by_expiry); i++) {
 		size_t done = 0;
 		enum store_rc rc = store_purge(e->env.store, (store_kind)by_expiry[i], e->now_ms, PURGE_MAX, &done);

@@ -42,6 +42,7 @@ ENTITY_STRUCT(config_server, CONFIG_SERVER);
 #define CONFIG_STORAGE(X, E) \
 	X(E, ENUM,   driver,   config_driver, 0, 0,    0, "sqlite: one file; json: a directory; postgres, dynamodb: any number of replicas; memory: forgets everything at the end.") \
 	X(E, STR,    path,     ,              0, 1, 4000, "sqlite, json: the file or directory, from the working directory.") \
+	X(E, STR,    export,   ,              0, 1, 4000, "json: where the incidents are kept as a JSON array for people and scripts; incidents.json in the directory unless given.") \
 	X(E, STR,    min_free, ,              0, 1,   32, "sqlite, json: below so much free space alerts are refused while pages still go out; 64MiB unless given.") \
 	X(E, STR,    url,      ,              0, 1, 4000, "postgres: postgresql://USER@HOST/DATABASE, without a password.") \
 	X(E, SECRET, password, ,              0, 0,    0, "postgres: the password; where libpq looks for one unless given.") \
@@ -95,6 +96,7 @@ struct config {
 	enum config_log_format log_format;
 	enum config_driver driver;
 	struct str storage_path;         /* sqlite, json, postgres (its URL): what to open; else empty */
+	struct str export_path;          /* json: the file that is kept in step; else empty */
 	int64_t min_free;                /* bytes; 64 MiB unless given; 0: no gate */
 	bool auth_required;
 	struct config_file file;         /* as read, defaults filled in */

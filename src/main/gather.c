@@ -115,7 +115,7 @@ static const struct { enum kind kind; every_take *take; } walk[] = {
 	{ KIND_integration, on_others }, { KIND_incident, on_incidents }, { KIND_alert, on_alerts },  { KIND_group, on_others },
 	{ KIND_policy, on_others },    { KIND_counter, on_others },
 };
-static_assert(COUNT(walk) == KINDS - 2, "every kind has its place in the walk, but entry and page");
+static_assert(COUNT(walk) == KINDS - 3, "every kind has its place in the walk, but entry and page, and replica: who runs now is no history");
 
 enum store_rc gather(struct store *s, const struct patience *p, every_take *take, void *ctx)
 {

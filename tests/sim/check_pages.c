@@ -121,7 +121,7 @@ static void check_double(struct checks *c, const struct change *ch, const struct
 {
 	for (int64_t k = 1; k <= n->n; k++) {
 		const struct attempt *a = &n->a[k];
-		const struct replica *r = &c->s->replica[a->replica];
+		const struct node *r = &c->s->replica[a->replica];
 		bool is_known = a->deliveries > 0 && a->has_result && a->status / 100 == 2;
 		bool is_stuck = r->is_stepping && c->s->now - r->step_began_ms >= SECOND / 5;
 		if (is_known && r->life == a->life && r->trouble_at < a->claimed_at && !is_stuck)
@@ -164,7 +164,9 @@ static void claimed(struct checks *c, const struct happening *h, const struct ch
 		broken(c->s, I20, "page %.*s is claimed by r%d %lld ms before it was free", STR_ARG(f->id), h->replica, (long long)(ch->old_due - h->at));
 	if (ch->due < h->decided_from + 30 * SECOND - CLOCK_MS || ch->due > h->decided_to + 30 * SECOND + CLOCK_MS)
 		broken(c->s, I20, "page %.*s: a claim that does not run out after 30 s", STR_ARG(f->id));
-	if (!str_eq(f->owner, str_c(c->s->replica[h->replica].name)))
+	char name[16];
+	replica_name(name, h->replica, h->life);
+	if (!str_eq(f->owner, str_c(name)))
 		broken(c->s, I20, "page %.*s is claimed by r%d in the name of %.*s", STR_ARG(f->id), h->replica, STR_ARG(f->owner));
 	check_double(c, ch, n);
 	check_mended(c, h, ch);
