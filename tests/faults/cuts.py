@@ -6,7 +6,7 @@ import time
 import nets
 import tocsin
 from judge import CLAIM_S, L_S
-from kills import LEVELS, REPLICAS, TIMEOUTS_S
+from kills import LEVELS, RATES, REPLICAS, TIMEOUTS_S
 from load import Load, Tally
 
 ANSWER_S, NOTICE_S, CUT_S = 5, 10, 60            # what is promised of a replica that is cut off; how long it is
@@ -89,12 +89,12 @@ def partition(stage):
     cluster = stage.build(sink, REPLICAS, levels=LEVELS, links=links).start()
     stage.say('replicas are in %s' % ('network namespaces' if has_nets else 'no network namespaces, but behind relays'))
     ways = stage.rng.sample(sorted(nets.CUTS), len(nets.CUTS))
-    cuts = max(1, stage.cycles // CUT_S)
-    with Load(cluster, stage.seed, rate=40, senders=10, people=2) as load:
+    cuts, rate = max(1, stage.cycles // CUT_S), RATES[stage.store_name] / 12
+    with Load(cluster, stage.seed, rate=rate, senders=10, people=2) as load:
         for n in range(cuts):
-            load.wait(200)
+            load.wait(5 * rate, 120)
             isolate(stage, load, cluster.replicas[n % REPLICAS], sink, (ways[n % len(ways)], stage.cycles / cuts))
-        load.wait(100)
+        load.wait(2 * rate, 120)
     stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
 
 
