@@ -83,6 +83,7 @@ void schema_target_free(struct postgres_target *t);
 /* postgres_views.c: SQL that makes and drops the views of the kinds. */
 void views_up(struct buf *sql, const char *schema, const struct store_kind_def *kinds, size_t n);
 void views_down(struct buf *sql, const char *schema, const struct store_kind_def *kinds, size_t n);
+void views_names(struct buf *names, const struct store_kind_def *kinds, size_t n);     /* rows of name and columns */
 
 /* The checksum of a document: everything but its shard, which follows from the id. */
 uint32_t postgres_crc(const struct store_doc *d);
