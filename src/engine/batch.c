@@ -426,11 +426,12 @@ static bool unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct bu
 	return is_small;
 }
 
-/* A conflict on asking again is a definite no only if a document that is written once came first: it would still carry the token. Any other
- * may have been written by this transaction and again by somebody else since. */
-static bool is_definite(const struct store_txn *t, enum store_rc rc)
+/* Asking again has nothing to add. A conflict is a definite no only if a document that is written once came first: it would still carry the
+ * token; any other may have been written by this transaction and again by somebody else since. Fenced: nobody here will ever know, and the process
+ * has to end, at once and not with the next write, which may be long in coming. */
+static bool is_final(const struct store_txn *t, enum store_rc rc)
 {
-	return rc == STORE_OK || (rc == STORE_CONFLICT && kinds[t->w[0].kind].is_append_only);
+	return rc == STORE_OK || rc == STORE_FENCED || (rc == STORE_CONFLICT && kinds[t->w[0].kind].is_append_only);
 }
 
 /* Asks again, with the same tokens and writes, about those whose result is unknown: safe, and mostly they had been applied. "Not applied" then
@@ -439,11 +440,11 @@ static void settle_unknown(struct batch *b, const struct store_txn *txns, struct
 {
 	for (size_t i = 0; i < n; i++) {
 		bool was_unknown = results[i].rc == STORE_UNKNOWN;
-		for (int tries = 0; was_unknown && !is_definite(&txns[i], results[i].rc) && tries < UNKNOWN_TRIES; tries++) {
+		for (int tries = 0; was_unknown && !is_final(&txns[i], results[i].rc) && tries < UNKNOWN_TRIES; tries++) {
 			atomic_fetch_add_explicit(&m->unknowns, 1, memory_order_relaxed);
 			store_commit(b->store, &txns[i], &results[i], 1);
 		}
-		if (was_unknown && !is_definite(&txns[i], results[i].rc))
+		if (was_unknown && !is_final(&txns[i], results[i].rc))
 			results[i].rc = MUTANT(28) ? STORE_OK : MUTANT(29) ? STORE_BUSY : STORE_UNKNOWN;
 	}
 }

@@ -190,7 +190,8 @@ struct store *store_trace(struct store *inner, store_trace_f *fn, void *ctx);
 
 /* The fault wrapper asks the plan before and after every call; the simulator and the tests write plans. */
 enum store_fault { STORE_FAULT_NONE, STORE_FAULT_BUSY, STORE_FAULT_DOWN, STORE_FAULT_FULL, STORE_FAULT_LOST_REPLY, STORE_FAULT_NOT_APPLIED,
-	STORE_FAULT_LATE };           /* LOST_REPLY: applied, answered UNKNOWN; NOT_APPLIED: not applied, answered UNKNOWN;
+	STORE_FAULT_LATE, STORE_FAULT_FENCED };
+	                              /* LOST_REPLY: applied, answered UNKNOWN; NOT_APPLIED: not applied, answered UNKNOWN;
 	                                 LATE: as NOT_APPLIED, and store_fault_release applies it later */
 struct store_fault_plan { void *ctx; enum store_fault (*on_commit)(void *ctx, const struct store_txn *t); enum store_fault (*on_read)(void *ctx); };
 struct store *store_fault(struct store *inner, const struct store_fault_plan *plan);

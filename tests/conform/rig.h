@@ -22,6 +22,9 @@
 #include <cmocka.h>
 
 #define UNUSED __attribute__((unused))
+#ifndef RIG_SHARDS
+#define RIG_SHARDS 0                     /* as many as a backend makes by itself */
+#endif
 
 enum { DOC, LOG, KINDS_N };              /* an ordinary kind and one that is append-only */
 static const struct store_kind_def kinds[KINDS_N] = { { "doc", false }, { "log", true } };
@@ -90,7 +93,7 @@ UNUSED static struct store_options rig_options(struct rig *r)
 		fail_msg("%s is not set: run this by tests/run, which starts the server", r->v->backend->server);
 	bool is_dynamodb = strcmp(r->v->backend->name, "dynamodb") == 0;
 	return (struct store_options){ .path = str_c(server && *server && !is_dynamodb ? server : r->path), .table = str_c(r->table),
-		.endpoint = str_c(is_dynamodb ? server : ""), .env = rig_env, .kinds = kinds, .n_kinds = KINDS_N,
+		.endpoint = str_c(is_dynamodb ? server : ""), .env = rig_env, .shards = RIG_SHARDS, .kinds = kinds, .n_kinds = KINDS_N,
 		.min_free_bytes = r->min_free, .clock = { r, rig_boot, rig_wall } };
 }
 

@@ -1,16 +1,15 @@
 """The process: starting, refusing to start, reloading, ending, a full disk."""
 import contextlib
-import errno
 import json
 import os
 import pathlib
 import signal
 import sqlite3
-import subprocess
 import threading
 import time
 
 from check import test
+from disk import SmallDisk
 from tocsin import KEY, Server, command, config, until
 
 
@@ -367,35 +366,6 @@ def the_store_of_the_server_is_for_the_eyes_of_its_owner(t):
         for path in server.where.rglob('*'):
             if path.name != 'tocsin.yaml' and path.is_file():
                 t.eq(oct(path.stat().st_mode & 0o077), '0o0', str(path))
-
-
-class SmallDisk:
-    """A file system of a few megabytes in a directory; only root can make one."""
-
-    def __init__(self, where, megabytes):
-        self.where = pathlib.Path(where)
-        self.where.mkdir()
-        done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=%dm' % megabytes, 'tmpfs', str(self.where)], capture_output=True, text=True)
-        if done.returncode:
-            raise AssertionError('a full disk needs a small tmpfs, and only root may mount one: ' + done.stderr.strip())
-
-    def fill(self, leave):
-        """A file that leaves so many bytes free."""
-        free = os.statvfs(self.where)
-        size = free.f_bavail * free.f_frsize - leave
-        try:
-            with open(self.where / 'ballast', 'ab', buffering=0) as f:
-                while size > 0:
-                    size -= f.write(b'\0' * min(size, 1 << 16))
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-
-    def free(self):
-        (self.where / 'ballast').unlink()
-
-    def close(self):
-        subprocess.run(['umount', '-l', str(self.where)], capture_output=True)
 
 
 @test(deadline=120)
