@@ -72,8 +72,11 @@ static struct str decoded(struct arena *a, struct str s)
 	size_t n = 0;
 	for (size_t i = 0; i < s.n; i++) {
 		int hi = s.p[i] == '%' && i + 2 < s.n ? hex_value(s.p[i + 1]) : -1, lo = hi < 0 ? -1 : hex_value(s.p[i + 2]);
-		out[n++] = lo < 0 ? s.p[i] : (char)(hi << 4 | lo);
-		i += lo < 0 ? 0 : 2;
+		out[n++] = s.p[i];
+		if (lo >= 0) {
+			out[n - 1] = (char)(hi << 4 | lo);
+			i += 2;
+		}
 	}
 	return (struct str){ out, n };
 }

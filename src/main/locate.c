@@ -198,20 +198,30 @@ static int not_opened(struct cli *c, const struct located *l, enum store_rc rc, 
 	return EXIT_FAILED;
 }
 
-int located_open(struct cli *c, struct located *l, enum locate_how how, struct store **ret)
+/* A layout that somebody changed may still be read: what cannot be, opening it says. */
+static int check_there(struct cli *c, const struct located *l, bool may_be_made)
 {
 	struct buf why = BUF(WHY_MAX);
 	struct store_schema schema = { 0 };
 	enum store_rc rc = store_schema(l->driver, &l->options, &schema, &why);
 	int code = EXIT_DONE;
-	l->options.is_reader = how == LOCATE_READ;
-	if (rc != STORE_OK) {
+	if (rc != STORE_OK && rc != STORE_CORRUPT) {
 		code = not_opened(c, l, rc, &why);
-	} else if (schema.have == 0 && how != LOCATE_MAKE) {
+	} else if (schema.have == 0 && !may_be_made) {
 		say(c, "there is no store at %.*s yet; is it the right place?", STR_ARG(l->text));
 		code = EXIT_FAILED;
-	} else {
-		rc = store_open(l->driver, &l->options, ret, &why);
+	}
+	buf_free(&why);
+	return code;
+}
+
+int located_open(struct cli *c, struct located *l, enum locate_how how, struct store **ret)
+{
+	struct buf why = BUF(WHY_MAX);
+	int code = check_there(c, l, how == LOCATE_MAKE);
+	l->options.is_reader = how == LOCATE_READ;
+	if (code == EXIT_DONE) {
+		enum store_rc rc = store_open(l->driver, &l->options, ret, &why);
 		code = rc == STORE_OK ? EXIT_DONE : not_opened(c, l, rc, &why);
 	}
 	buf_free(&why);

@@ -127,6 +127,7 @@ static int move_located(struct cli *c, struct located *l, int64_t to)
 	enum store_rc rc = store_schema(l->driver, &l->options, &s, &why);
 	int code = rc == STORE_OK ? EXIT_DONE : schema_failed(c, l, rc, &why);
 	buf_free(&why);
+	code = rc == STORE_CORRUPT ? EXIT_DONE : code;             /* said; a step makes what belongs to it anew */
 	if (code == EXIT_DONE && s.have == 0) {
 		say(c, "there is no store at %.*s yet: the server makes one of the newest schema", STR_ARG(l->text));
 		code = EXIT_FAILED;

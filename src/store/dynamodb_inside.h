@@ -26,7 +26,7 @@ enum {
 	RUN_PAUSE_MS = 25, RUN_PAUSE_MAX_MS = 400,    /* before the next try: a random part of this, doubled each time */
 	RUN_DOWN_MS = 500,               /* after nobody was reached, so long nobody is asked */
 	RUN_CONNECTIONS = 64, RUN_CREWS = 8,
-	RUN_ANSWER_MAX = 48 << 20,       /* 16 MB of items, escaped */
+	RUN_ANSWER_MAX = 80 << 20,       /* a page of the largest documents, escaped */
 };
 
 struct crew;

@@ -1,14 +1,18 @@
 /* dynamodb_read.c - get, due, list, scan and purge. Every read is a consistent one: of the table, or of an index that is local to it.
  *
  * A range is asked of all its shards side by side, in pages. How much each holds is not known, so each is first asked for its part and some more;
- * after every round those are asked again whose last document so far is among the first `limit` of all: only they can hold others that belong there.
- * What sorts the table, the attribute's text, sorts the answer.
+ * after every round those are asked again that were read to a place before the last of the first `limit` of all: only they can hold others that
+ * belong there. What sorts the table, the attribute's text, sorts the answer.
+ *
+ * An index holds keys only, as a document may be 256 KB and DynamoDB counts its copies in local indexes into the 400 KB of an item; the service
+ * fetches the rest from the table beside it. A document that is changed just then is taken as it is now: it may have left the range, be gone, or be
+ * met twice.
  */
 #include "store/dynamodb_inside.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_MIN = 8, PAGE_MAX = 1000, TEXT_MAX = 1 << 20 };
+enum { PAGE_MIN = 8, PAGE_MAX = 128, TEXT_MAX = 1 << 20 };    /* PAGE_MAX of the largest fit into RUN_ANSWER_MAX */
 
 /* What to read: documents whose attr is between lo and hi, both as texts of that attribute; empty: no end. */
 struct range {
@@ -19,7 +23,7 @@ struct range {
 	size_t limit;
 };
 struct found { struct str place; struct store_doc doc; };
-struct shard { unsigned n; bool is_over; struct str last; };
+struct shard { unsigned n; bool is_over; struct str read_to; };
 struct reading {
 	struct dynamodb *d;
 	const struct range *g;
@@ -50,7 +54,7 @@ static void write_bound(struct buf *b, const char *name, struct str text)
 	buf_char(b, '}');
 }
 
-/* DynamoDB takes one condition on the sort key: two ends are BETWEEN, which lets the upper one in. add() leaves that out again. */
+/* DynamoDB takes one condition on the sort key: two ends are BETWEEN, which lets the upper one in. is_within() leaves that out again. */
 static void write_query(struct buf *b, const struct reading *q, const struct shard *s)
 {
 	const struct range *g = q->g;
@@ -58,7 +62,7 @@ static void write_query(struct buf *b, const struct reading *q, const struct sha
 	buf_fmt(b, "{\"TableName\":\"%.*s\",\"ConsistentRead\":true,\"ScanIndexForward\":%s,\"Limit\":%zu", STR_ARG(q->d->layout.table),
 	    g->is_descending ? "false" : "true", q->page);
 	if (g->index)
-		buf_fmt(b, ",\"IndexName\":\"%s\"", g->index);
+		buf_fmt(b, ",\"IndexName\":\"%s\",\"Select\":\"ALL_ATTRIBUTES\"", g->index);
 	buf_add(b, S(",\"KeyConditionExpression\":\"pk = :pk"));
 	if (g->lo.n && g->hi.n)
 		buf_fmt(b, " AND %s BETWEEN :lo AND :hi", g->attr);
@@ -75,16 +79,21 @@ static void write_query(struct buf *b, const struct reading *q, const struct sha
 	arena_free(&a);
 }
 
-static void add(struct reading *q, struct shard *s, const struct jv *item)
+static bool is_within(const struct range *g, struct str place)
+{
+	return place.n > 0 && str_cmp(place, g->lo) >= 0 && (g->hi.n == 0 || str_cmp(place, g->hi) < 0);
+}
+
+static void add(struct reading *q, const struct jv *item)
 {
 	struct found f = { .place = item_attr(item, q->g->attr, "S") };
+	bool is_gone = q->g->index && json_get(item, S("tok")) == NULL;
+	if (is_gone || !is_within(q->g, f.place))
+		return;
 	if (!item_read(q->mem, &q->d->layout, item, &f.doc) || f.doc.kind != q->g->kind) {
 		q->is_corrupt = true;
 		return;
 	}
-	s->last = f.place;
-	if (q->g->hi.n && str_cmp(f.place, q->g->hi) >= 0)
-		return;
 	if (q->n == q->cap) {
 		q->cap = q->cap ? q->cap * 2 : 64;
 		q->v = xrealloc(q->v, q->cap * sizeof *q->v);
@@ -101,8 +110,9 @@ static enum call_next page_done(void *ctx, struct call *c)
 		return CALL_STOPS;
 	const struct jv *items = json_get(c->reply.body, S("Items")), *next = json_get(c->reply.body, S("LastEvaluatedKey"));
 	for (const struct jv *item = items && items->t == J_ARR ? items->kid : NULL; item; item = item->next)
-		add(q, s, item);
+		add(q, item);
 	s->is_over = next == NULL || next->t != J_OBJ;
+	s->read_to = item_attr(next, q->g->attr, "S");
 	return CALL_STOPS;
 }
 
@@ -124,7 +134,28 @@ static bool has_more(const struct reading *q, const struct shard *s)
 {
 	if (s->is_over)
 		return false;
-	return q->n < q->g->limit || s->last.n == 0 || compare(q->g, s->last, q->v[q->g->limit - 1].place) < 0;
+	return q->n < q->g->limit || compare(q->g, s->read_to, q->v[q->g->limit - 1].place) < 0;
+}
+
+/* The newer of two readings of one document. */
+static int by_id_and_ver(const void *a, const void *b)
+{
+	const struct store_doc *x = &((const struct found *)a)->doc, *y = &((const struct found *)b)->doc;
+	int c = str_cmp(x->id, y->id);
+	return c ? c : (x->ver < y->ver) - (x->ver > y->ver);
+}
+
+static void sort(struct reading *q)
+{
+	size_t n = 0;
+	if (q->n == 0)
+		return;
+	qsort(q->v, q->n, sizeof *q->v, by_id_and_ver);
+	for (size_t i = 0; i < q->n; i++)
+		if (n == 0 || !str_eq(q->v[i].doc.id, q->v[n - 1].doc.id))
+			q->v[n++] = q->v[i];
+	q->n = n;
+	qsort_r(q->v, q->n, sizeof *q->v, by_place, (void *)(uintptr_t)q->g);
 }
 
 /* Moves the shards that have more to the front, with their calls; how many. */
@@ -151,8 +182,7 @@ static enum store_rc read_round(struct reading *q, size_t n)
 	dynamodb_run(q->d, &(struct run){ .v = q->calls, .n = n, .ctx = q, .done = page_done });
 	for (size_t i = 0; i < n && rc == STORE_OK; i++)
 		rc = call_rc(&q->calls[i]);
-	if (q->n)
-		qsort_r(q->v, q->n, sizeof *q->v, by_place, (void *)(uintptr_t)q->g);
+	sort(q);
 	return q->is_corrupt ? STORE_CORRUPT : rc;
 }
 

@@ -102,7 +102,6 @@ static void write_keys(struct buf *b, const char *sort_key)
 	buf_fmt(b, "\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"%s\",\"KeyType\":\"RANGE\"}]", sort_key);
 }
 
-/* Every index holds whole documents: an answer is then one consistent reading of one place. */
 static void write_table(struct buf *b, const struct dynamodb *d)
 {
 	buf_fmt(b, "{\"TableName\":\"%.*s\",\"BillingMode\":\"PAY_PER_REQUEST\",", STR_ARG(d->layout.table));
@@ -115,7 +114,7 @@ static void write_table(struct buf *b, const struct dynamodb *d)
 	for (size_t i = 1; i < COUNT(sort_keys); i++) {
 		buf_fmt(b, "%s{\"IndexName\":\"%s\",", i > 1 ? "," : "", sort_keys[i]);
 		write_keys(b, sort_keys[i]);
-		buf_add(b, S(",\"Projection\":{\"ProjectionType\":\"ALL\"}}"));
+		buf_add(b, S(",\"Projection\":{\"ProjectionType\":\"KEYS_ONLY\"}}"));
 	}
 	buf_add(b, S("]}"));
 }

@@ -16,8 +16,9 @@
 #include <string.h>
 #include <time.h>
 
-/* RUNS_MAX: statements that lock; more changes between the two kinds of lock than that, and all are locked for writing. */
-enum { TRIES = 8, RUNS_MAX = 8, PROOFS_MAX = 64, PAUSE_MS = 20 };
+/* RUNS_MAX: statements that lock; more changes between the two kinds of lock than that, and all are locked for writing. FIND_OUT_US: of a call's
+ * time, what COMMIT leaves for finding out what became of it. */
+enum { TRIES = 8, RUNS_MAX = 8, PROOFS_MAX = 64, PAUSE_MS = 20, FIND_OUT_US = 1000000 };
 
 /* CAREFUL: again, presuming nothing. FAILED: nothing was applied, the session says why. STALE: committed, but not where a standby was to have it. */
 enum attempt { DONE, AGAIN, CAREFUL, FAILED, FENCED, UNSURE, STALE };
@@ -38,9 +39,10 @@ static enum attempt why_not(struct work *k)
 	k->why = s->is_lost ? STORE_DOWN : s->state[0] ? session_meaning(s) : STORE_BUSY;
 	if (s->is_lost)
 		return s->is_late ? FAILED : AGAIN;
-	if (session_is(s, "23505") || (k->why == STORE_FULL && !k->is_careful))
-		return CAREFUL;
-	return s->state[0] == '\0' || session_is(s, "40001") || session_is(s, "40P01") ? AGAIN : FAILED;
+	if (!k->is_careful)
+		return CAREFUL;                                    /* who was applied long ago must not be told that it was not */
+	bool has_lost_a_race = s->state[0] == '\0' || session_is(s, "23505") || session_is(s, "40001") || session_is(s, "40P01");
+	return has_lost_a_race ? AGAIN : FAILED;
 }
 
 /* The slots to be looked at, in runs that take one kind of lock each. */
@@ -250,9 +252,11 @@ static enum attempt end(struct work *k)
 {
 	PGresult *r = NULL;
 	k->s->has_warned = false;
+	k->s->until_us = k->until_us - FIND_OUT_US;
 	bool ok = session_one(k->s, PG_COMMIT, NULL, &r);
 	bool is_committed = ok && strcmp(PQcmdStatus(r), "COMMIT") == 0;      /* of a failed transaction it says ROLLBACK */
 	PQclear(r);
+	k->s->until_us = k->until_us;
 	if (k->s->is_lost)
 		return UNSURE;
 	if (is_committed)
@@ -309,6 +313,13 @@ static bool find_proof(struct session *s, const struct group *g)
 	return is_found;
 }
 
+/* What is committed after it, and waits for the standbys that a commit has to wait for, is behind it in the log. */
+static bool commit_another(struct session *s)
+{
+	s->has_warned = false;
+	return session_one(s, PG_PROBE, NULL, NULL) && !s->has_warned;
+}
+
 /* The number says "committed" for certain only on the server that gave it: after a failover another transaction may have it. Looked at
  * first: what had not been applied by then, and has ended, never will be. AGAIN: not applied. */
 static enum attempt look_after(struct work *k, struct session *s)
@@ -322,6 +333,8 @@ static enum attempt look_after(struct work *k, struct session *s)
 	    str_eq(status, S("aborted")) && !s->is_lost ? AGAIN : UNSURE;
 	if (str_eq(status, S("in progress")))
 		(void)session_one(s, PG_TERMINATE, &a, NULL);      /* nobody listens to it any more; if it is not ours to end, we wait */
+	if (found == DONE && !commit_another(s))
+		found = UNSURE;
 	PQclear(r);
 	args_free(&a);
 	return found;

@@ -37,7 +37,9 @@ const char *const postgres_query[PG_QUERIES] = {
 		"WHERE d.kind=n.kind AND d.id=n.id AND d.ver=n.ver",
 	/* $1 number of a transaction: what became of it. */
 	[PG_STATUS] = "SELECT pg_xact_status($1::bigint::text::xid8)",
-	[PG_TERMINATE] = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid=$1::bigint::text::xid8::xid",
+	/* Not while it waits for a standby: it would end at once, and say "committed" of what the standby does not have. */
+	[PG_TERMINATE] = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid=$1::bigint::text::xid8::xid "
+		"AND wait_event IS DISTINCT FROM 'SyncRep'",
 	/* $1 kinds, $2 ids: place in the arrays and the document. */
 	[PG_GET] = "SELECT " DOC ",k.n FROM unnest($1::smallint[],$2::bytea[]) WITH ORDINALITY k(kind,id,n) "
 		"JOIN @.doc d ON d.kind=k.kind AND d.id=k.id",

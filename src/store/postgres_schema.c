@@ -68,13 +68,20 @@ static enum store_rc say(const struct plan *p, const char *what)
 	return rc;
 }
 
-/* One row, one column of text, of SQL with @ in it; false: the session says why. */
+/* Runs SQL with the schema's name for each @, quoted, and for each #, plain; false: the session says why. What is there is asked of the catalog's
+ * tables, never of to_regclass and its like: those answer from a cache that may be older than the lock we just waited for. */
 static bool ask_text(const struct plan *p, const char *text, PGresult **ret)
 {
-	struct buf sql = BUF(4096);
-	postgres_text(&sql, text, p->schema);
-	bool ok = session_script(p->s, sql.p, ret);
+	struct buf sql = BUF(4096), quoted = BUF(4096);
+	for (const char *t = text; *t; t++)
+		if (*t == '#')
+			buf_add(&sql, str_c(p->schema));
+		else
+			buf_char(&sql, *t);
+	postgres_text(&quoted, sql.p, p->schema);
+	bool ok = session_script(p->s, quoted.p, ret);
 	buf_free(&sql);
+	buf_free(&quoted);
 	return ok;
 }
 
@@ -104,7 +111,8 @@ static bool read_state(const struct plan *p, struct postgres_state *ret)
 	bool is_there = false;
 	PGresult *r = NULL;
 	*ret = (struct postgres_state){ 0 };
-	if (!ask_bool(p, "SELECT to_regclass('@.meta') IS NOT NULL", &is_there))
+	if (!ask_bool(p, "SELECT EXISTS(SELECT FROM pg_class c JOIN pg_namespace n ON n.oid=c.relnamespace WHERE n.nspname='#' AND c.relname='meta')",
+	    &is_there))
 		return false;
 	if (!is_there)
 		return true;
@@ -144,7 +152,8 @@ static bool end(const struct plan *p, bool ok)
 static bool make_schema(const struct plan *p)
 {
 	bool is_there = false;
-	return ask_bool(p, "SELECT to_regnamespace('@') IS NOT NULL", &is_there) && (is_there || ask_text(p, "CREATE SCHEMA @", NULL));
+	return ask_bool(p, "SELECT EXISTS(SELECT FROM pg_namespace WHERE nspname='#')", &is_there) &&
+	    (is_there || ask_text(p, "CREATE SCHEMA @", NULL));
 }
 
 /* One step from `have` toward `to`, in the transaction that lock began. */

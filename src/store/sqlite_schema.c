@@ -231,8 +231,8 @@ static enum store_rc check_layout(struct sqlite *q, const struct standing *s, st
 	sqlite3_close(model);
 	bool is_odd = odd.n > 0;
 	if (is_odd)
-		buf_fmt(why, "%s: is not laid out as schema %lld says: %.*s; restore it from a backup", q->path, (long long)s->schema,
-		    STR_ARG(buf_str(&odd)));
+		buf_fmt(why, "%s: is not laid out as schema %lld says: %.*s; views come back with `tocsin migrate to 1` and `up`, for "
+		    "anything else restore a backup", q->path, (long long)s->schema, STR_ARG(buf_str(&odd)));
 	buf_free(&odd);
 	return rc != SQLITE_OK ? sqlite_say(q, rc, "cannot compare its layout", why) : is_odd ? STORE_CORRUPT : STORE_OK;
 }
