@@ -179,7 +179,7 @@ static enum store_rc read_round(struct reading *q, size_t n)
 	enum store_rc rc = STORE_OK;
 	for (size_t i = 0; i < n; i++)
 		write_page(q, &q->shard[i], &q->calls[i]);
-	dynamodb_run(q->d, &(struct run){ .v = q->calls, .n = n, .ctx = q, .done = page_done });
+	dynamodb_run(q->d, &(struct run){ .v = q->calls, .n = n, .ctx = q, .done = page_done, .is_long = true });
 	for (size_t i = 0; i < n && rc == STORE_OK; i++)
 		rc = call_rc(&q->calls[i]);
 	sort(q);

@@ -120,9 +120,10 @@ static void end(struct flight *f, struct call *c, enum call_end how)
 {
 	c->end = how;
 	c->state = ENDED;
+	enum call_next next = f->r->done ? f->r->done(f->r->ctx, c) : CALL_STOPS;
 	if (f->r->is_long && how == CALL_DONE)
 		f->until_ms = http_mono_ms() + RUN_MS;
-	switch (f->r->done ? f->r->done(f->r->ctx, c) : CALL_STOPS) {
+	switch (next) {
 	case CALL_STOPS:
 		buf_free(&c->text);
 		f->n_left--;

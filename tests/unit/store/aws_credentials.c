@@ -19,7 +19,7 @@ static const char *get(void *ctx, const char *name)
 	return NULL;
 }
 
-static void set(struct place *p, const char *name, const char *fmt, ...)
+static PRINTF_LIKE(3, 4) void set(struct place *p, const char *name, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);

@@ -69,7 +69,7 @@ static inline int fake_raw(const struct fake *f, const char *path, const char *t
 	return status;
 }
 
-static inline void fake_does(const struct fake *f, const char *target, const char *fmt, ...)
+static inline PRINTF_LIKE(3, 4) void fake_does(const struct fake *f, const char *target, const char *fmt, ...)
 {
 	struct buf body = BUF(1 << 20), said = BUF(4 << 20);
 	va_list ap;
