@@ -1,7 +1,11 @@
+#!/usr/bin/env python3
 """Real database servers for the tests, each in a directory of its own, on a free port of 127.0.0.1, ended with the process that started it.
 
     with Postgres() as server:         server.url is what libpq connects to; server.kill(); server.start()
     with Dynamodb() as server:         server.url is its endpoint, server.credentials the environment of who may use it
+
+usage: tests/servers.py postgres [SETTING=VALUE...]     for tests in C: says the URL, then does what each line of its input names (kill, start,
+                                                        stop, standby) and says so; ends with its input
 
 Data is kept in memory where the machine has such a directory: what survives kill -9 of a server is what it wrote, not what reached a disk.
 """
@@ -13,6 +17,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -31,8 +36,8 @@ def place(prefix):
 class Postgres:
     """A PostgreSQL server. It refuses to run as root, so then it runs as the user that Debian's package made for it."""
 
-    def __init__(self, settings=()):
-        self.where, self.port, self.process = place('tocsin-postgres-'), free_port(), None
+    def __init__(self, settings=(), where=None):
+        self.where, self.port, self.process = where or place('tocsin-postgres-'), free_port(), None
         found = sorted(pathlib.Path('/usr/lib/postgresql').glob('*/bin/postgres'), key=lambda p: int(p.parent.parent.name))
         if not found:
             raise AssertionError('PostgreSQL is missing: apt-get install postgresql')
@@ -92,6 +97,12 @@ class Postgres:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)         # fast shutdown
             self.process.wait()
+
+    def standby(self):
+        """Starts it again as one that only follows, though there is nobody to follow."""
+        self.stop()
+        (self.where / 'data' / 'standby.signal').touch()
+        return self.start()
 
     def close(self):
         self.stop()
@@ -158,3 +169,17 @@ class Dynamodb:
 
     def __exit__(self, *error):
         self.close()
+
+
+def main():
+    if sys.argv[1:2] != ['postgres']:
+        sys.exit(__doc__)
+    with Postgres(word.split('=', 1) for word in sys.argv[2:]) as server:
+        print(server.url, flush=True)
+        for line in sys.stdin:
+            {'kill': server.kill, 'start': server.start, 'stop': server.stop, 'standby': server.standby}[line.strip()]()
+            print('done', flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -34,6 +34,7 @@ struct api_env {
 	const struct metrics *(*metrics)(void *ctx);
 	enum store_rc (*health)(void *ctx, const char **ret_why);/* readiness: STORE_OK, or what is wrong */
 	void (*log)(void *ctx, enum log_level level, const char *text);
+	void (*replica)(void *ctx, struct replica *ret);         /* this process, as of now */
 };
 struct api;
 struct api *api_new(const struct api_env *env, const struct api_setup *setup);

@@ -62,6 +62,7 @@ extern const struct param_row params[PARAMS];
 	X("POST",   "/api/v1/tokens",                        ADMIN,   create_token,         token_create, 0, &token_entity, "token_created", P_VIA, "201 400 409 422", "A new token. Its text is in this answer and never shown again.") \
 	X("GET",    "/api/v1/tokens/{id}",                   ADMIN,   get_token,            token_show, 0, NULL, "token", 0, "200 404", "One token.") \
 	X("DELETE", "/api/v1/tokens/{id}",                   ADMIN,   revoke_token,         token_revoke, 0, NULL, "", P_VIA, "204 404", "Take it back: it opens nothing from now on.") \
+	X("GET",    "/api/v1/replicas",                      READ,    list_replicas,        replicas_list, 0, NULL, "replica_list", P_PAGING, "200 400", "The servers that work on this store, gone ones for another hour.") \
 	X("GET",    "/api/v1/version",                       READ,    get_version,          version_show, 0, NULL, "version", 0, "200", "Which program answers.") \
 	X("GET",    "/api/v1/openapi.json",                  READ,    get_openapi,          openapi_show, 0, NULL, "openapi", 0, "200", "This document.") \
 	X("GET",    "/",                                     READ,    get_status,           status_show, 0, NULL, "", 0, "200", "Days since the last incident, and which there were, as text.") \
@@ -118,6 +119,7 @@ void tokens_list(struct exchange *x);
 void token_create(struct exchange *x);
 void token_show(struct exchange *x);
 void token_revoke(struct exchange *x);
+void replicas_list(struct exchange *x);
 void version_show(struct exchange *x);
 void openapi_show(struct exchange *x);
 void status_show(struct exchange *x);

@@ -18,6 +18,7 @@ struct writer {
 	bool is_started;
 	struct exchanges done;           /* of this round; the writer thread's own */
 	_Atomic int health;
+	_Atomic int64_t step_began_ms;   /* mono; 0: between steps */
 
 	pthread_mutex_t lock;            /* guards all below */
 	pthread_cond_t wake, changed;    /* wake: there is work; changed: the writer has looked at setup or drain */
@@ -117,7 +118,7 @@ static void look_at_drain(struct writer *w)
 	if (!w->wants_drain)
 		return;
 	w->is_drain_asked = false;
-	w->is_drained = engine_drain(w->engine) && w->jobs.n == 0 && w->sent.n == 0;
+	w->is_drained = engine_drain(w->engine) && w->sent.n == 0;
 	pthread_cond_broadcast(&w->changed);
 }
 
@@ -148,12 +149,15 @@ static void *run(void *arg)
 			break;
 		for (size_t i = 0; i < r.sent.n; i++)
 			w->env.came_back(w->env.ctx, r.sent.v[i]);
+		w->step_began_ms = on_mono(w);
 		until_ms = engine_step(w->engine, r.jobs.v, r.jobs.n, r.sent.v, r.sent.n);
+		w->step_began_ms = 0;
 		hand_over(w);
 		pthread_mutex_lock(&w->lock);
 		look_at_drain(w);
 		pthread_mutex_unlock(&w->lock);
 	}
+	engine_leave(w->engine);
 	free(r.jobs.v);
 	free(r.sent.v);
 	return NULL;
@@ -179,6 +183,8 @@ enum store_rc writer_start(struct writer *w, struct buf *why)
 bool writer_post(struct writer *w, struct job *j)
 {
 	assert(j->owner != NULL);
+	if (j->deadline_ms == 0)
+		j->deadline_ms = on_mono(w) + REPLY_WITHIN_MS;
 	pthread_mutex_lock(&w->lock);
 	bool has_room = w->jobs.n < WRITER_JOBS_MAX && !w->wants_stop;
 	if (has_room)
@@ -188,6 +194,40 @@ bool writer_post(struct writer *w, struct job *j)
 	if (has_room && is_first)
 		pthread_cond_signal(&w->wake);
 	return has_room;
+}
+
+/* Takes those that are late out of the queue. */
+static void take_late(struct writer *w, struct jobs *late)
+{
+	int64_t now = on_mono(w);
+	size_t kept = 0;
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < w->jobs.n; i++)
+		if (w->jobs.v[i]->deadline_ms <= now)
+			PUSH(late, w->jobs.v[i]);
+		else
+			w->jobs.v[kept++] = w->jobs.v[i];
+	w->jobs.n = kept;
+	pthread_mutex_unlock(&w->lock);
+}
+
+void writer_expire(struct writer *w)
+{
+	const struct answer busy = { .outcome = OUT_NOTHING, .rc = STORE_BUSY, .reason = S(""), .dedup_key = S("") };
+	struct jobs late = { 0 };
+	take_late(w, &late);
+	for (size_t i = 0; i < late.n; i++) {
+		struct exchange *x = api_replied(late.v[i], &busy);
+		if (x)
+			api_finish(x);
+	}
+	free(late.v);
+}
+
+int64_t writer_stuck_ms(struct writer *w)
+{
+	int64_t began = w->step_began_ms;
+	return began ? on_mono(w) - began : 0;
 }
 
 void writer_sent(struct writer *w, struct delivery *d)

@@ -11,15 +11,16 @@
  *
  * A new generation begins when the journal has outgrown the documents: snapshot.N+1 is written beside, flushed, renamed, read back and
  * compared; then journal.N+1 is made whole in the same way, and only then the old pair goes. So the highest journal.N is always the
- * one that counts, and its snapshot was verified before it existed.
+ * one that counts, and its snapshot was verified before it existed. What is imported stands in lines of its own form, so a copy of n documents
+ * costs n lines and not a snapshot each time.
  *
  * Everything is in memory: meant for up to some 50,000 incidents.
  */
 #include "store/json.h"
 #include "store/disk.h"
 #include "store/journal.h"
+#include "store/json_files.h"
 #include "store/memory.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -37,9 +38,11 @@ struct json {
 	size_t n_kinds;
 	int lock_fd, fd;
 	int64_t gen, group;
+	int64_t schema, next_schema;     /* of the generation in use; of those that begin from now on */
 	off_t end, reserved;             /* of the journal: where the next line goes; up to where there are blocks */
 	off_t snapshot_at;               /* a journal of this size asks for a snapshot */
 	bool is_fenced;
+	bool is_still;                   /* a reader: loaded once, beside whoever writes the journal */
 	int (*sync)(int fd);
 	struct space space;
 	struct buf lines;                /* of the group being committed */
@@ -99,60 +102,19 @@ static void write_each(void *ctx, const struct store_doc *d)
 	journal_write_doc(&j->lines, j->kinds, d);
 }
 
-/* A new file, whole or not there: written beside, flushed, renamed, the directory flushed. 0 or errno; once renamed every error is
- * EIO, for the file may count from then on. */
-static int write_file(struct json *j, const char *path, struct str bytes)
-{
-	struct buf name = BUF(SIZE_MAX / 2);
-	buf_fmt(&name, "%s.tmp", path);
-	char *tmp = name.p;
-	int fd = open(tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), err = fd < 0 ? errno : disk_write(fd, bytes, 0);
-	if (err == 0 && j->sync(fd) != 0)
-		err = EIO;
-	if (fd >= 0)
-		close(fd);
-	if (err == 0 && rename(tmp, path) != 0)
-		err = errno;
-	if (err)
-		(void)unlink(tmp);                                 /* a leftover is removed by the next open */
-	free(tmp);
-	if (err == 0 && disk_sync_directory(j->directory) != 0)
-		err = EIO;
-	return err;
-}
-
 static struct journal_file file_of(const struct json *j, const char *path, const struct buf *bytes, bool is_snapshot)
 {
 	return (struct journal_file){ .name = str_c(path), .bytes = buf_str(bytes), .kinds = j->kinds, .n_kinds = j->n_kinds,
 		.is_snapshot = is_snapshot };
 }
 
-/* What was written, read back from the file and compared. */
-static int verify_file(const char *path, struct str want)
-{
-	struct buf got = BUF(SIZE_MAX / 2);
-	bool is_same = disk_read(path, &got) == 0 && str_eq(buf_str(&got), want);
-	buf_free(&got);
-	return is_same ? 0 : EIO;
-}
-
-static int write_verified(struct json *j, const char *name, int64_t gen, struct str bytes)
-{
-	char *path = disk_path(dir(j), "%s.%lld", name, (long long)gen);
-	int err = write_file(j, path, bytes);
-	if (err == 0)
-		err = verify_file(path, bytes);
-	free(path);
-	return err;
-}
-
 /* The next journal, with its head and nothing else; open. */
 static int begin_journal(struct json *j, int64_t gen, int64_t at)
 {
-	struct journal_head h = { .schema = JOURNAL_SCHEMA, .gen = gen, .group = j->group, .at = at };
+	struct journal_head h = { .schema = j->next_schema, .gen = gen, .group = j->group, .at = at };
 	struct buf head = BUF(256);
 	journal_write_head(&head, &h);
-	int err = write_verified(j, "journal", gen, buf_str(&head));
+	int err = json_write_verified(j->directory, "journal", gen, buf_str(&head), j->sync);
 	char *path = disk_path(dir(j), "journal.%lld", (long long)gen);
 	int fd = err ? -1 : open(path, O_RDWR | O_CLOEXEC);
 	if (!err && fd < 0)
@@ -162,6 +124,7 @@ static int begin_journal(struct json *j, int64_t gen, int64_t at)
 			close(j->fd);
 		j->fd = fd;
 		j->gen = gen;
+		j->schema = j->next_schema;
 		j->end = j->reserved = (off_t)head.n;
 	}
 	free(path);
@@ -169,37 +132,15 @@ static int begin_journal(struct json *j, int64_t gen, int64_t at)
 	return err;
 }
 
-static bool number_behind(const char *name, const char *stem, int64_t *ret)
-{
-	struct str s = str_c(name);
-	return str_starts(s, str_c(stem)) && str_int(str_skip(s, strlen(stem)), ret) && *ret > 0;
-}
-
-/* Removes what is not of this generation. What cannot be removed is only in the way of tidiness. */
-static void remove_others(const struct json *j)
-{
-	DIR *d = opendir(j->directory);
-	struct dirent *e;
-	while (d && (e = readdir(d)) != NULL) {
-		int64_t gen = 0;
-		bool is_ours = number_behind(e->d_name, "journal.", &gen) || number_behind(e->d_name, "snapshot.", &gen);
-		bool is_tmp = str_starts(str_c(e->d_name), S("journal.")) || str_starts(str_c(e->d_name), S("snapshot."));
-		if (is_ours ? gen != j->gen : is_tmp && strstr(e->d_name, ".tmp"))
-			(void)unlinkat(dirfd(d), e->d_name, 0);
-	}
-	if (d)
-		closedir(d);
-}
-
 /* 0 or errno. ENOSPC and its like can only come from a file that has no name yet. */
 static int write_snapshot(struct json *j, int64_t at)
 {
-	struct journal_head h = { .is_snapshot = true, .schema = JOURNAL_SCHEMA, .gen = j->gen + 1, .group = j->group, .at = at };
+	struct journal_head h = { .is_snapshot = true, .schema = j->next_schema, .gen = j->gen + 1, .group = j->group, .at = at };
 	buf_clear(&j->lines);
 	journal_write_head(&j->lines, &h);
 	ram_each(j->m.ram, j, write_each);
 	journal_write_end(&j->lines, (int64_t)ram_count(j->m.ram));
-	int err = write_verified(j, "snapshot", j->gen + 1, buf_str(&j->lines));
+	int err = json_write_verified(j->directory, "snapshot", j->gen + 1, buf_str(&j->lines), j->sync);
 	return err ? err : begin_journal(j, j->gen + 1, at);
 }
 
@@ -210,7 +151,7 @@ static enum store_rc snapshot(struct json *j)
 	j->snapshot_at = err ? j->end + AHEAD : (off_t)(j->lines.n * 2 > SNAPSHOT_FIRST ? j->lines.n * 2 : SNAPSHOT_FIRST);
 	buf_free(&j->lines);                                       /* a snapshot's worth of memory is not kept */
 	if (err == 0)
-		remove_others(j);
+		json_remove_others(j->directory, j->gen);
 	else if (err != ENOSPC && err != EDQUOT && err != EFBIG)
 		j->is_fenced = true;
 	return err == 0 ? STORE_OK : j->is_fenced ? STORE_FENCED : STORE_FULL;
@@ -273,14 +214,32 @@ static enum store_rc json_purge(struct store *s, store_kind kind, int64_t expire
 	return rc;
 }
 
-/* Versions of a journal follow on each other, those of an import need not: so it becomes a generation of its own. */
+/* One flush for all of them. They are there when it has returned, and not before: nobody reads what is not durable. */
+static enum store_rc import_group(struct json *j, const struct store_doc *docs, size_t n)
+{
+	int64_t at = hostclock_now(&j->m.clock);
+	buf_clear(&j->lines);
+	for (size_t i = 0; i < n; i++)
+		journal_write_import(&j->lines, j->kinds, j->group + 1, at, &docs[i]);
+	if (space_is_low(&j->space) || !has_room(j, j->lines.n, SPARE))
+		return STORE_FULL;
+	if (!flush_lines(j))
+		return STORE_UNKNOWN;
+	for (size_t i = 0; i < n; i++)
+		ram_set(j->m.ram, &docs[i]);
+	if (j->end > j->snapshot_at)
+		(void)snapshot(j);                                 /* these are durable whatever comes of it */
+	return STORE_OK;
+}
+
+/* A generation that an older program began has no lines that import: it gives way to one that may. */
 static enum store_rc json_import(struct store *s, const struct store_doc *docs, size_t n)
 {
 	struct json *j = (struct json *)s;
 	pthread_mutex_lock(&j->m.lock);
-	for (size_t i = 0; i < n && !j->is_fenced; i++)
-		ram_set(j->m.ram, &docs[i]);
-	enum store_rc rc = j->is_fenced ? STORE_FENCED : snapshot(j);
+	enum store_rc rc = j->is_fenced ? STORE_FENCED : j->schema < JOURNAL_IMPORTS ? snapshot(j) : STORE_OK;
+	if (rc == STORE_OK)
+		rc = import_group(j, docs, n);
 	pthread_mutex_unlock(&j->m.lock);
 	return rc;
 }
@@ -325,8 +284,8 @@ static enum store_rc json_probe(struct store *s, int64_t *ret_commit_us)
 
 static void json_info(const struct store *s, struct store_info *ret)
 {
-	(void)s;
-	*ret = (struct store_info){ .durability = STORE_D_POWER, .shards = 1, .backend = "json", .version = "1" };
+	*ret = (struct store_info){ .durability = STORE_D_POWER, .shards = 1, .is_still = ((const struct json *)s)->is_still, .backend = "json",
+		.version = "1" };
 }
 
 static void json_close(struct store *s)
@@ -356,22 +315,6 @@ enum store_rc json_snapshot(struct store *s)
 void json_set_sync(struct store *s, int (*sync)(int fd))
 {
 	((struct json *)s)->sync = sync;
-}
-
-/* The highest journal and snapshot there are; 0: none. */
-static void find_newest(const struct json *j, int64_t *ret_journal, int64_t *ret_snapshot)
-{
-	DIR *d = opendir(j->directory);
-	struct dirent *e;
-	while (d && (e = readdir(d)) != NULL) {
-		int64_t gen = 0;
-		if (number_behind(e->d_name, "journal.", &gen) && gen > *ret_journal)
-			*ret_journal = gen;
-		if (number_behind(e->d_name, "snapshot.", &gen) && gen > *ret_snapshot)
-			*ret_snapshot = gen;
-	}
-	if (d)
-		closedir(d);
 }
 
 static enum store_rc say_errno(const char *path, const char *what, int err, struct buf *why)
@@ -415,6 +358,7 @@ static enum store_rc resume_at(struct json *j, const char *path, const struct jo
 	j->end = (off_t)e->end;
 	j->reserved = e->is_torn ? j->end : st.st_size;
 	j->group = e->group;
+	j->schema = e->schema;
 	return STORE_OK;
 }
 
@@ -428,7 +372,7 @@ static enum store_rc recover(struct json *j, int64_t gen, int64_t *ret_at, struc
 	enum store_rc rc = gen > 1 ? load(j, snapshot_path, true, &base, why) : STORE_OK;
 	if (rc == STORE_OK)
 		rc = load(j, journal_path, false, &e, why);
-	if (rc == STORE_OK)
+	if (rc == STORE_OK && !j->is_still)
 		rc = resume_at(j, journal_path, &e, why);
 	free(snapshot_path);
 	free(journal_path);
@@ -439,7 +383,7 @@ static enum store_rc recover(struct json *j, int64_t gen, int64_t *ret_at, struc
 static enum store_rc load_all(struct json *j, int64_t *ret_at, struct buf *why)
 {
 	int64_t journal = 0, snap = 0;
-	find_newest(j, &journal, &snap);
+	json_find_newest(j->directory, &journal, &snap);
 	if (journal == 0 && snap > 0) {
 		buf_fmt(why, "%s: there is a snapshot.%lld but no journal; nothing was changed: restore the directory from a backup",
 		    j->directory, (long long)snap);
@@ -470,9 +414,32 @@ static enum store_rc enter_directory(struct json *j, struct buf *why)
 	return rc;
 }
 
+/* The newest pair as it is on disk at this moment. The writer may begin a new generation, or be in the middle of a group, while its files are
+ * read: then they do not fit together, and are read again. What is really damaged stays so. */
+static enum store_rc start_reader(struct json *j, struct buf *why)
+{
+	enum { TRIES = 8 };
+	enum store_rc rc = STORE_CORRUPT;
+	j->is_still = j->is_fenced = true;
+	for (int i = 0; i < TRIES && rc != STORE_OK; i++) {
+		int64_t journal = 0, snap = 0, at = 0;
+		buf_clear(why);
+		ram_free(j->m.ram);
+		j->m.ram = ram_new(&j->m.head);
+		json_find_newest(j->directory, &journal, &snap);
+		if (journal > 0)
+			rc = recover(j, journal, &at, why);
+		else
+			buf_fmt(why, "%s: there is no journal in it; is it the right directory?", j->directory);
+	}
+	return rc;
+}
+
 static enum store_rc start(struct json *j, const struct store_options *o, struct buf *why)
 {
 	int64_t at = 0;
+	if (o->is_reader)
+		return start_reader(j, why);
 	enum store_rc rc = enter_directory(j, why);
 	if (rc != STORE_OK)
 		return rc;
@@ -480,7 +447,7 @@ static enum store_rc start(struct json *j, const struct store_options *o, struct
 	rc = load_all(j, &at, why);
 	if (rc != STORE_OK)
 		return rc;
-	remove_others(j);
+	json_remove_others(j->directory, j->gen);
 	hostclock_done(&j->m.clock);
 	hostclock_init(&j->m.clock, o->clock, at);                 /* never below the last durable time */
 	int err = disk_sync_directory(j->directory);
@@ -493,7 +460,7 @@ enum store_rc json_open(const struct store_options *o, struct store **ret, struc
 		memory_scan, json_purge, json_probe, json_import };
 	struct json *j = xmalloc(sizeof *j);
 	*j = (struct json){ .lock_fd = -1, .fd = -1, .sync = fdatasync, .kinds = o->kinds, .n_kinds = o->n_kinds,
-		.snapshot_at = SNAPSHOT_FIRST, .lines = BUF(SIZE_MAX / 2) };
+		.snapshot_at = SNAPSHOT_FIRST, .next_schema = JOURNAL_SCHEMA, .lines = BUF(SIZE_MAX / 2) };
 	j->directory = xstrndup(o->path);
 	memory_init(&j->m, &ops, o);
 	enum store_rc rc = start(j, o, why);
@@ -504,20 +471,37 @@ enum store_rc json_open(const struct store_options *o, struct store **ret, struc
 	return rc;
 }
 
-/* A journal that cannot be read is said when it is opened. */
 enum store_rc json_schema(const struct store_options *o, struct store_schema *ret, struct buf *why)
 {
 	struct json j = { .directory = xstrndup(o->path) };
 	int64_t journal = 0, snap = 0;
 	(void)why;
-	find_newest(&j, &journal, &snap);
+	json_find_newest(j.directory, &journal, &snap);
+	int have = journal > 0 ? json_read_schema(j.directory, journal) : snap > 0 ? JOURNAL_SCHEMA : 0;
 	free(j.directory);
-	*ret = (struct store_schema){ .have = journal + snap > 0 ? JOURNAL_SCHEMA : 0, .least = JOURNAL_SCHEMA, .newest = JOURNAL_SCHEMA };
+	*ret = (struct store_schema){ .have = have, .least = have ? have : JOURNAL_SCHEMA, .newest = JOURNAL_SCHEMA };
 	return STORE_OK;
 }
 
+/* Begins a generation of the schema asked for: what an older program could not read is in none. */
 enum store_rc json_migrate(const struct store_options *o, int to, struct buf *why)
 {
-	(void)o;
-	return schema_only(JOURNAL_SCHEMA, to, why);
+	struct store_schema at;
+	struct store *s = NULL;
+	enum store_rc rc = json_schema(o, &at, why);
+	if (to < 1 || to > JOURNAL_SCHEMA) {
+		buf_fmt(why, "there is no schema %d for the JSON journal in this version of tocsin: 1 to %d", to, JOURNAL_SCHEMA);
+		return STORE_INVAL;
+	}
+	if (rc != STORE_OK || at.have == 0 || at.have == to)
+		return rc;
+	rc = json_open(o, &s, why);
+	if (rc != STORE_OK)
+		return rc;
+	((struct json *)s)->next_schema = to;
+	rc = json_snapshot(s);
+	if (rc != STORE_OK)
+		buf_fmt(why, "%.*s: cannot begin a journal of schema %d: %s; make room on the disk and try again", STR_ARG(o->path), to, store_rc_name(rc));
+	json_close(s);
+	return rc;
 }

@@ -152,6 +152,12 @@ static void desk_log(void *ctx, enum log_level level, const char *text)
 	buf_fmt(&((struct desk *)ctx)->log, "%d %s\n", (int)level, text);
 }
 
+static void desk_replica(void *ctx, struct replica *ret)
+{
+	int64_t now = ((struct desk *)ctx)->now;
+	*ret = (struct replica){ .id = S("desk-1-abcdef"), .version = S("0.1.0-test"), .started_at = now - 60000, .seen_at = now };
+}
+
 static void desk_key(struct door_key *k, const char *source, const char *key, const char *integration, const char *service)
 {
 	k->source = source_find(str_c(source));
@@ -180,7 +186,8 @@ static UNUSED struct desk *desk_open(void)
 	struct buf why = BUF(1024);
 	assert(store_open(S("memory"), &o, &d->store, &why) == STORE_OK);
 	buf_free(&why);
-	struct api_env env = { d, d->store, desk_now, desk_now, desk_random, desk_post, desk_extra, desk_metrics, desk_health, desk_log };
+	struct api_env env = { d, d->store, desk_now, desk_now, desk_random, desk_post, desk_extra, desk_metrics, desk_health, desk_log,
+		desk_replica };
 	d->api = api_new(&env, &d->setup);
 	return d;
 }
