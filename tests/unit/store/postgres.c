@@ -185,6 +185,7 @@ static void migrations_go_down_and_up_and_keep_the_documents(void **state)
 	OK(store_schema(S("postgres"), &o, &schema, &r->why));
 	assert_int_equal(schema.have, 1);
 	SQL_IS("SELECT to_regclass('@.v_doc') IS NULL", "t");
+	SQL_IS("SELECT attstorage::text||attcompression::text FROM pg_attribute WHERE attrelid='@.doc'::regclass AND attname='body'", "ml");
 	OK(store_migrate(S("postgres"), &o, 1, &r->why));
 	OK(store_migrate(S("postgres"), &o, 2, &r->why));
 	SQL_IS("SELECT count(*) FROM @.v_doc", "1");
