@@ -8,8 +8,9 @@
   duplicates  arrivals of a page beyond its first; allowed as often as an attempt was begun anew after a fault. Each must follow on a fault that
               struck at its time or within five seconds, before which its end is written down
 
-and beside it: keys with two incidents, pages of unknown incidents, wrong counts, levels out of order or without their pages, pages still owed, repeats
-without a reason, events refused although there is nothing wrong with them. All of these must be nothing. That it would notice is what tests/faults/mutants shows.
+and beside it: keys with two incidents, pages of unknown incidents, wrong counts, levels out of order or without their pages, pages still owed,
+repeats without a reason, events refused although there is nothing wrong with them. All of these must be nothing. That it would notice is what
+tests/faults/mutants shows.
 """
 import collections
 import concurrent.futures
