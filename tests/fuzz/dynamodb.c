@@ -63,7 +63,8 @@ static void read_item(struct arena *a, struct str in)
 
 static void must_be_same(const struct store_doc *d, const struct store_doc *e)
 {
-	assert(d->kind == e->kind && str_eq(d->id, e->id) && d->due == e->due && d->expire == e->expire && str_eq(d->body, e->body));
+	assert(d->kind == e->kind && str_eq(d->id, e->id) && d->due == e->due && d->expire == e->expire &&
+	    str_eq(d->body, e->body));
 	assert(memcmp(d->token.b, e->token.b, sizeof d->token.b) == 0);
 	for (size_t k = 0; k < STORE_IDX; k++)
 		assert(str_eq(d->idx[k], e->idx[k]));
@@ -92,7 +93,8 @@ static void write_and_read(struct arena *a, struct str in)
 	(void)item_write_action(&b, &layout, &w, &token, true);
 	buf_char(&b, '}');
 	const struct jv *action = json_parse_own(a, buf_str(&b), &why);
-	struct store_doc d = { 0 }, e = { w.kind, w.id, 1, token, w.due, w.expire, { w.idx[0], w.idx[1], w.idx[2], w.idx[3] }, w.body };
+	struct store_doc d = { 0 }, e = { w.kind, w.id, 1, token, w.due, w.expire,
+	    { w.idx[0], w.idx[1], w.idx[2], w.idx[3] }, w.body };
 	assert(b.err == 0 && action != NULL);
 	bool ok = item_read(a, &layout, json_get(action, S("Item")), &d);
 	assert(ok && d.ver == 1);
