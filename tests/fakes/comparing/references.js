@@ -1,5 +1,5 @@
-/* What our fake is compared with: how each is installed and started, and the requests that tell something of it. dynalite judges
- * requests much as the service does, so it gets anything; moto judges little but has transactions, so it gets what a store would ask. A running
+/* What our fake is compared with: how each is installed and started, and the requests that tell something of it. dynalite judges requests
+ * much as the service does, so it gets anything; moto judges little but has transactions, so it gets what a store would ask. A running
  * reference is { client, close() }. */
 'use strict';
 

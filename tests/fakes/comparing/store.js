@@ -1,7 +1,7 @@
 /* The requests of a store: documents with a version, changed one by one or several at once, each under a condition; indexes read in pages.
  *
- * Everything is sound as far as it goes; what varies is who was faster, what is there, and which token was used before. Steps are as in generate.js;
- * mend: what it writes is made the same afterwards even if the answers were, because the reference is known to do it twice.
+ * Everything is sound as far as it goes; what varies is who was faster, what is there, and which token was used before. Steps are as in
+ * generate.js; mend: what it writes is made the same afterwards even if the answers were, because the reference is known to do it twice.
  */
 'use strict';
 
@@ -46,8 +46,10 @@ class Store {
 	item() {
 		const { r } = this;
 		return { ...this.key(), ver: { N: String(1 + r.below(3)) }, token_: { B: r.one(TOKENS) }, body: { S: `body ${this.n++}` },
-			...(r.chance(70) ? { due: { N: String(r.below(1000) * 10000 + this.n) } } : {}), ...(r.chance(70) ? { g: { S: r.one(['g1', 'g2']) } } : {}),
-			...(r.chance(80) ? { h: { S: `${100000 + r.below(1000) * 100 + this.n}` } } : {}), tags: { SS: ['x', r.one(['y', 'z'])] } };
+			...(r.chance(70) ? { due: { N: String(r.below(1000) * 10000 + this.n) } } : {}),
+			...(r.chance(70) ? { g: { S: r.one(['g1', 'g2']) } } : {}),
+			...(r.chance(80) ? { h: { S: `${100000 + r.below(1000) * 100 + this.n}` } } : {}),
+			tags: { SS: ['x', r.one(['y', 'z'])] } };
 	}
 
 	condition(values, percent) {
@@ -115,8 +117,10 @@ class Store {
 			values[':bound'] = bound;
 			parts.push(`${range} ${r.one(['<', '<=', '>', '>=', '='])} :bound`);
 		}
-		const request = { TableName: TABLE, ...(IndexName ? { IndexName } : {}), KeyConditionExpression: parts.join(' AND '), ExpressionAttributeValues: values,
-			ScanIndexForward: r.chance(60), ...(['', 'due'].includes(IndexName) ? { ConsistentRead: true } : {}), ...(range && r.chance(50) ? { Limit: 1 + r.below(4) } : {}) };
+		const request = { TableName: TABLE, ...(IndexName ? { IndexName } : {}),
+			KeyConditionExpression: parts.join(' AND '), ExpressionAttributeValues: values,
+			ScanIndexForward: r.chance(60), ...(['', 'due'].includes(IndexName) ? { ConsistentRead: true } : {}),
+			...(range && r.chance(50) ? { Limit: 1 + r.below(4) } : {}) };
 		return { op: 'Query', request, unordered: !range, pages: Boolean(request.Limit) };
 	}
 
@@ -124,11 +128,13 @@ class Store {
 		const { r } = this;
 		const single = (op, kind, kinds) => ({ op, request: { ...this[kind](), ReturnValues: r.one(kinds) } });
 		return r.weighted([
-			[12, () => single('PutItem', 'Put', ['NONE', 'ALL_OLD'])], [12, () => single('UpdateItem', 'Update', ['NONE', 'ALL_OLD', 'ALL_NEW'])],
+			[12, () => single('PutItem', 'Put', ['NONE', 'ALL_OLD'])],
+			[12, () => single('UpdateItem', 'Update', ['NONE', 'ALL_OLD', 'ALL_NEW'])],
 			[5, () => single('DeleteItem', 'Delete', ['NONE', 'ALL_OLD'])], [30, () => this.transaction()], [25, () => this.query()],
 			[6, () => ({ op: 'GetItem', request: { TableName: TABLE, Key: this.key(), ConsistentRead: true } })],
 			[3, () => ({ op: 'Scan', request: { TableName: TABLE }, unordered: true })],
-			[4, () => ({ op: 'TransactGetItems', request: { TransactItems: r.some(1, 3, () => ({ Get: { TableName: TABLE, Key: this.key() } })) } })],
+			[4, () => ({ op: 'TransactGetItems',
+				request: { TransactItems: r.some(1, 3, () => ({ Get: { TableName: TABLE, Key: this.key() } })) } })],
 		])();
 	}
 
