@@ -35,12 +35,12 @@ function judged({ status, type, body }, unordered) {
 
 /* The tables and keys that a write may have changed. */
 function touched({ op, request }) {
-	const key = (table, from) => [table, Object.fromEntries(KEYS[table].map((k) => [k, from[k]]))];
+	const key = (table, from = {}) => [table, Object.fromEntries((KEYS[table] || []).map((k) => [k, from[k]]))];
 	const of = {
 		PutItem: () => [key(request.TableName, request.Item)],
 		UpdateItem: () => [key(request.TableName, request.Key)],
 		DeleteItem: () => [key(request.TableName, request.Key)],
-		BatchWriteItem: () => Object.entries(request.RequestItems).flatMap(([t, list]) => list.map((w) => key(t, (w.PutRequest || {}).Item || w.DeleteRequest.Key))),
+		BatchWriteItem: () => Object.entries(request.RequestItems).flatMap(([t, list]) => list.map((w) => key(t, (w.PutRequest || {}).Item || (w.DeleteRequest || {}).Key))),
 		TransactWriteItems: () => request.TransactItems.map((a) => Object.values(a)[0]).map((a) => key(a.TableName, a.Item || a.Key)),
 	};
 	return of[op] ? of[op]() : [];
@@ -78,6 +78,9 @@ class Comparison {
 			if (!step.pages || !starts[0]) {
 				break;
 			}
+		}
+		if (step.mend) {
+			await this.mend(step);
 		}
 		return differences;
 	}

@@ -1,4 +1,4 @@
-/* Hand-made requests that chance would hardly find. `only`: for these references. */
+/* Hand-made requests that chance would hardly find. */
 'use strict';
 
 const { at, item, on_table, placeholders, put } = require('../fixture');

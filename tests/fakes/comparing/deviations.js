@@ -71,4 +71,24 @@ const DYNALITE = [
 	},
 ];
 
-module.exports = { dynalite: DYNALITE, moto: [] };
+const MOTO = [
+	{
+		what: 'a repeated ClientRequestToken is done again: it may be cancelled, or change what was changed since',
+		matches: ({ step, ours, theirs }) => step.mend && ours.status === 200 && theirs.type === 'TransactionCanceledException',
+	},
+	{
+		what: 'a token that was used with another request is not refused',
+		matches: ({ ours }) => ours.type === 'IdempotentParameterMismatchException',
+	},
+	{
+		what: 'a page that ends with the last row has no LastEvaluatedKey; the service has one, as it has not looked further',
+		matches: ({ step, ours, theirs }) => step.pages && ours.body.LastEvaluatedKey && !theirs.body.LastEvaluatedKey
+			&& ours.body.Count === theirs.body.Count,
+	},
+	{
+		what: 'TransactGetItems may name an item twice',
+		matches: ({ step, ours, theirs }) => step.op === 'TransactGetItems' && said(ours).includes('multiple operations on one item') && theirs.status === 200,
+	},
+];
+
+module.exports = { dynalite: DYNALITE, moto: MOTO };
