@@ -9,8 +9,8 @@
               struck at its time or within five seconds, before which its end is written down
 
 and beside it: keys with two incidents, pages of unknown incidents, wrong counts, levels out of order or without their pages, pages still owed,
-repeats without a reason, events refused although there is nothing wrong with them. All of these must be nothing. That it would notice is what
-tests/faults/mutants shows.
+pages given up, repeats without a reason, events refused although there is nothing wrong with them. All of these must be nothing. That it would
+notice is what tests/faults/mutants shows.
 """
 import collections
 import concurrent.futures
@@ -123,7 +123,7 @@ class Judge:
 
     def rules(self):
         return [('LOST', self.lost), ('UNPAGED', self.unpaged), ('early', self.early), ('late>L', self.late), ('after-ack', self.after_ack),
-                ('twice', self.twice), ('ghosts', self.ghosts), ('miscounted', self.miscounted), ('skipped', self.skipped), ('owed', self.owed),
+                ('twice', self.twice), ('ghosts', self.ghosts), ('miscounted', self.miscounted), ('skipped', self.skipped), ('owed', self.owed), ('failed', self.failed),
                 ('repeats', self.repeats), ('refused', lambda: self.load.refused)]
 
     # What was accepted
@@ -166,6 +166,10 @@ class Judge:
             owed = {(p['round'], p['level']) for p in incident['pages']}
             yield from ('%s owes nothing at level %d' % (incident['dedup_key'], e['level']) for e in incident['timeline']
                         if e['type'] == 'level' and (e['round'], e['level']) not in owed)
+
+    def failed(self):
+        """No test lets a channel refuse a page, or be away for as long as a page is tried."""
+        return (p['id'] for p in self.pages.values() if p['status'] == 'failed')
 
     def after_ack(self):
         for arrival in self.arrivals:
@@ -276,8 +280,8 @@ class Judge:
         """Lines beside the verdict: what else must be nothing, how hard the test was, and the first of everything that was found."""
         n = {name: len(found) for name, found in self.findings.items()}
         ended = collections.Counter(p['status'] for p in self.pages.values())
-        yield 'beside: twice %d · ghosts %d · miscounted %d · skipped %d · still owed %d · unexplained repeats %d · refused %d' % (
-            n['twice'], n['ghosts'], n['miscounted'], n['skipped'], n['owed'], n['repeats'], n['refused'])
+        yield 'beside: twice %d · ghosts %d · miscounted %d · skipped %d · still owed %d · given up %d · unexplained repeats %d · refused %d' % (
+            n['twice'], n['ghosts'], n['miscounted'], n['skipped'], n['owed'], n['failed'], n['repeats'], n['refused'])
         yield 'answers %s · slowest %.2f s · acts %d · pages %s · faults %d' % (
             ' '.join('%s:%d' % pair for pair in sorted(self.load.answers.items(), key=str)), self.load.slowest_s, len(self.load.acts),
             ' '.join('%s:%d' % pair for pair in sorted(ended.items())), len(self.cluster.faults))
