@@ -23,6 +23,7 @@ import urllib.parse
 from cluster import REFUSED, overlap
 
 L_S, CLAIM_S, IN_FLIGHT_S, SHOWN = 10, 30, 11, 8
+QUIET_S = 3
 SETTLED_S = 5                   # a page that arrived so long before a fault was settled by then
 
 
@@ -87,8 +88,18 @@ class Books:
         self.owed = len(listed) - len(self.ended)
         return self.owed == 0
 
-    def settle(self, wait_s):
+    def await_quiet(self, least_s, end):
+        """Nothing is asked while pages still go out: reading tens of thousands of incidents is work for the server and for the machine."""
+        start = since = time.monotonic()
+        n = len(self.arrivals())
+        while time.monotonic() < end and (time.monotonic() < start + least_s or time.monotonic() < since + QUIET_S):
+            time.sleep(0.2)
+            if len(self.arrivals()) != n:
+                n, since = len(self.arrivals()), time.monotonic()
+
+    def settle(self, least_s, wait_s):
         end = time.monotonic() + wait_s
+        self.await_quiet(least_s, end)
         while not self.look() and time.monotonic() < end:
             time.sleep(1)
 
@@ -102,7 +113,7 @@ class Judge:
         self.is_timed = is_timed
         ready = next(r for r in cluster.replicas if r.look())
         self.books = Books(ready, sinks, len(timeouts_s))
-        self.books.settle(wait_s)
+        self.books.settle(sum(timeouts_s), wait_s)
         self.incidents = self.books.incidents
         self.wall_s = time.time() - time.monotonic()            # wall clock minus monotonic
         self.outages = cluster.outages()
