@@ -1,0 +1,27 @@
+/* reign.h - what begins and what ends the reign of a standby: taking over the open incidents, and giving them back.
+ *
+ * Incidents keep their id on both sides. One that the primary knows is acknowledged or resolved there as people did it here; one that it does not
+ * know begins there. The primary's answer is durable and the same again changes nothing, and an incident is taken over once a reign: both may break
+ * off at any point and begin again.
+ */
+#ifndef MAIN_REIGN_H
+#define MAIN_REIGN_H
+#include "main/copy.h"
+#include "main/writer.h"
+
+struct reign {
+	struct store *store;
+	struct primary *primary;
+	struct writer *writer;
+	struct str name, url;            /* this standby's and the primary's, for the timelines */
+	const struct region *region;
+};
+
+/* Takes over whatever is open and was not yet. EAGAIN: some are left, try again. */
+int reign_take(const struct reign *r, struct arena *a, size_t *ret_taken) MUST_USE;
+
+/* One incident to the primary. False with a sentence: it was not taken, and stays here. */
+bool reign_give(const struct reign *r, struct arena *a, struct str id, struct str *ret_why);
+/* All of the reign: what was open when it began, and what began in it. How many could not be given, and why the first could not. */
+size_t reign_give_all(const struct reign *r, struct arena *a, struct str *ret_why);
+#endif
