@@ -36,7 +36,6 @@ static void print(struct cli *c, const struct jv *j)
 	line(c, "primary", arena_fmt(&c->mem, "%.*s, %s", STR_ARG(json_text(j, S("primary"))), seen && seen->i ? "at work" : "not seen"));
 	line(c, "seen", json_text(j, S("seen_at")));
 	line(c, "copied", json_text(j, S("copied_at")));
-	line(c, "reign", number(c, j, S("reign")));
 	line(c, "since", json_text(j, S("since")));
 	line(c, "because", json_text(j, S("reason")));
 	line(c, "left", number(c, j, S("left")));
@@ -106,7 +105,8 @@ const struct cli_command command_standby_promote = {
 	.args = "",
 	.is_remote = true,
 	.summary = "make a standby take over now",
-	.detail = "It pages from then on and leads until `standby yield`, also when the primary is at work: stop that one first, or both page.",
+	.detail = "It pages from then on and leads until `standby yield`, also when the primary is at work: stop that one first, or both page. "
+		  "The token needs the scopes admin and read.",
 	.flags = order_flags,
 	.n_flags = COUNT(order_flags),
 	.examples = { "tocsin standby promote --url https://standby.example.com", "tocsin standby promote --no-wait" },
@@ -120,7 +120,8 @@ const struct cli_command command_standby_yield = {
 	.args = "",
 	.is_remote = true,
 	.summary = "make a standby that leads give everything back",
-	.detail = "Only while the primary is seen at work. What was acknowledged, resolved or opened meanwhile is told to the primary first.",
+	.detail = "Only while the primary is seen at work. What was acknowledged, resolved or opened meanwhile is told to the primary first. The token needs "
+		  "the scopes admin and read.",
 	.flags = order_flags,
 	.n_flags = COUNT(order_flags),
 	.examples = { "tocsin standby yield --url https://standby.example.com", "tocsin standby yield --no-wait" },

@@ -35,7 +35,7 @@ void decide_take_over(struct step *s)
 	assert(s->c->reign > 0);
 	if (inc == NULL) {
 		step_end(s, OUT_NOT_FOUND, NULL, S("the incident is gone"));
-	} else if (incident_move(inc->status, EV_TAKE_OVER).acts == ACT_KEEP || inc->reign >= s->c->reign) {
+	} else if (incident_move(inc->status, EV_TAKE_OVER).acts == ACT_KEEP || inc->reign == s->c->reign) {
 		step_end(s, OUT_NOTHING, inc, S("nothing to take over"));
 	} else {
 		begin_again(s, inc);

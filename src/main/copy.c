@@ -159,11 +159,16 @@ static struct own own_of(struct arena *a, const struct store_doc *d)
 	return (struct own){ number(j, S("entries"), 0), number(j, S("reign"), 0) };
 }
 
+static bool was_led(const struct round *r, struct own own)
+{
+	return own.reign != 0 && own.reign == r->c->reign;
+}
+
 /* With its timeline from where ours ends; all of it when ours was led here, because then it is not the same. */
 static void want_incident(struct round *r, struct str id, const struct store_doc *here)
 {
 	struct own own = own_of(&r->scratch, here);
-	ADD(r->a, &r->incidents, struct str, entry_id(r->a, id, own.reign ? 0 : own.entries));
+	ADD(r->a, &r->incidents, struct str, entry_id(r->a, id, was_led(r, own) ? 0 : own.entries));
 }
 
 static void want(struct round *r, struct name n, const struct store_doc *here)
@@ -266,9 +271,9 @@ static bool forget_reign(struct round *r, const struct store_doc *theirs, const 
 	struct store_docs docs = { 0 };
 	const store_kind kind = KIND_incident;
 	enum store_rc rc = store_get(r->c->store, &kind, &theirs->id, 1, &docs);
-	bool was_led = rc == STORE_OK && own_of(&r->scratch, &docs.v[0]).reign > 0;
+	bool is_ours = rc == STORE_OK && was_led(r, own_of(&r->scratch, &docs.v[0]));
 	store_docs_free(&docs);
-	if (!store_says(r, rc) || !was_led)
+	if (!store_says(r, rc) || !is_ours)
 		return r->why.n == 0;
 	struct own now = own_of(&r->scratch, theirs);
 	return remove_from(r, KIND_entry, theirs->id, entry_id(r->a, theirs->id, now.entries), NULL) &&

@@ -16,6 +16,7 @@ struct copy {
 	struct primary *primary;
 	int64_t window_ms;               /* how far back incidents that are over are copied */
 	int64_t recent_ms;               /* everything younger has to be looked at; 0: the whole window */
+	int64_t reign;                   /* our latest: what we led has a timeline of its own here; 0: none */
 	int64_t full_at_ms;              /* mono: when the whole window is due again */
 	size_t n_incidents, n_documents; /* fetched since the start */
 };

@@ -1,18 +1,25 @@
 /* primary.c - see primary.h. A client of its own on the caller's thread, so that a question can be broken off when the process ends. */
 #include "main/primary.h"
 #include "io/client.h"
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 enum { ANSWER_MAX = 32 << 20, STEP_MS = 1000 };
 
-struct primary { struct client *client; char *url, *authorization; atomic_bool is_stopped; };
+struct primary {
+	pthread_mutex_t lock;            /* the client may be woken by one thread and replaced by the other */
+	struct client *client;
+	char *url, *authorization;
+	atomic_bool is_stopped;
+};
 
 struct primary *primary_new(struct str url, struct str token)
 {
 	struct primary *p = xmalloc(sizeof *p);
 	struct buf b = BUF(64 << 10);
 	*p = (struct primary){ .client = client_new(), .url = xstrndup(url) };
+	pthread_mutex_init(&p->lock, NULL);
 	buf_fmt(&b, "Authorization: Bearer %.*s", STR_ARG(token));
 	p->authorization = xstrndup(buf_str(&b));
 	buf_free(&b);
@@ -24,6 +31,7 @@ void primary_free(struct primary *p)
 	if (p == NULL)
 		return;
 	client_free(p->client);
+	pthread_mutex_destroy(&p->lock);
 	free(p->url);
 	free(p->authorization);
 	free(p);
@@ -31,8 +39,10 @@ void primary_free(struct primary *p)
 
 void primary_stop(struct primary *p)
 {
+	pthread_mutex_lock(&p->lock);
 	atomic_store(&p->is_stopped, true);
 	client_wake(p->client);
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* False: the process ends; a transfer that did not come back goes with its client. */
@@ -42,8 +52,10 @@ static bool perform(struct primary *p, struct client_transfer *t)
 	client_start(p->client, t);
 	while (client_step(p->client, STEP_MS, &done, 1) == 0)
 		if (atomic_load(&p->is_stopped)) {
+			pthread_mutex_lock(&p->lock);
 			client_free(p->client);
 			p->client = client_new();
+			pthread_mutex_unlock(&p->lock);
 			return false;
 		}
 	return true;

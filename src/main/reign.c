@@ -37,7 +37,7 @@ static void take_one(struct taking *t, struct arena *a, struct arena *scratch, c
 {
 	struct incident inc = { 0 };
 	arena_reset(scratch);
-	if (!incident_read(scratch, d, &inc) || inc.reign >= t->r->region->reign)
+	if (!incident_read(scratch, d, &inc) || inc.reign == t->r->region->reign)
 		return;
 	t->c[t->n++] = (struct command){ .kind = CMD_TAKE_OVER, .incident = arena_str(a, d->id), .reign = t->r->region->reign, .text = t->why,
 		.via = S("standby") };
@@ -210,7 +210,7 @@ static bool give(const struct reign *r, struct arena *a, const struct incident *
 	return is_taken;
 }
 
-bool reign_give(const struct reign *r, struct arena *a, struct str id, struct str *ret_why)
+static bool give_by_id(const struct reign *r, struct arena *a, struct str id, struct str *ret_why)
 {
 	struct store_docs docs = { 0 };
 	struct incident inc = { 0 };
@@ -221,6 +221,20 @@ bool reign_give(const struct reign *r, struct arena *a, struct str id, struct st
 		*ret_why = arena_fmt(a, "incident %.*s cannot be read (%s)", STR_ARG(id), store_rc_name(rc));
 	store_docs_free(&docs);
 	return ok;
+}
+
+size_t reign_give_some(const struct reign *r, struct arena *a, const struct ids *ids, struct str *ret_why)
+{
+	struct arena one = ARENA(DOC_ARENA);
+	size_t failed = 0;
+	for (size_t i = 0; i < ids->n; i++) {
+		struct str why = S("");
+		arena_reset(&one);
+		if (!give_by_id(r, &one, ids->v[i], &why) && failed++ == 0)
+			*ret_why = arena_str(a, why);
+	}
+	arena_free(&one);
+	return failed;
 }
 
 /* Taken over in this reign, or begun in it; what was ended here by giving it back is done. */

@@ -20,8 +20,8 @@ struct reign {
 /* Takes over whatever is open and was not yet. EAGAIN: some are left, try again. */
 int reign_take(const struct reign *r, struct arena *a, size_t *ret_taken) MUST_USE;
 
-/* One incident to the primary. False with a sentence: it was not taken, and stays here. */
-bool reign_give(const struct reign *r, struct arena *a, struct str id, struct str *ret_why);
-/* All of the reign: what was open when it began, and what began in it. How many could not be given, and why the first could not. */
+/* Incidents to the primary: some by name, or all of the reign, which is what was open when it began and what began in it. How many were not taken,
+ * and why the first was not: those stay here. */
+size_t reign_give_some(const struct reign *r, struct arena *a, const struct ids *ids, struct str *ret_why);
 size_t reign_give_all(const struct reign *r, struct arena *a, struct str *ret_why);
 #endif

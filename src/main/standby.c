@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LOOK_ARENA = 512 << 20, NUMBERS_AHEAD = 1000, TEXT_MAX = 1024 };
+enum { LOOK_ARENA = 512 << 20, NUMBERS_AHEAD = 1000, TEXT_MAX = 1024, SWEEP_EVERY_MS = 60 * 1000 };
 #define KEEP_ALIVE S("keep-alive")
 
 struct standby {
@@ -37,6 +37,7 @@ struct standby {
 	int64_t seen_at_ms, gapless_ms;  /* mono: last seen; seen since, without a gap (0: not) */
 	int64_t part_at_ms;              /* mono: plays this part since, in this process */
 	int64_t swept_reign;             /* everything of this reign was taken over once */
+	int64_t sweep_at_ms;             /* mono: what shows up late in a list is looked for again */
 	bool is_given_back;
 	struct str trouble;              /* of this look */
 
@@ -44,7 +45,7 @@ struct standby {
 	pthread_cond_t wake;
 	bool wants_stop, wants_lead, wants_yield, is_seen;
 	char by[129], said[TEXT_MAX], trouble_text[TEXT_MAX];
-	int64_t seen_wall_ms, copied_ms, since_ms, reign, left;
+	int64_t seen_wall_ms, copied_ms, since_ms, left;
 };
 
 PRINTF_LIKE(3, 4) static void tell(struct standby *s, enum log_level level, const char *fmt, ...)
@@ -178,16 +179,39 @@ static bool ask(struct standby *s, int64_t *ret_at)
 	return false;
 }
 
+/* What one replica sees all of them know, so that one which is cut off alone does not take over from a primary that the others see. */
+static void share_sight(struct standby *s, int64_t now_ms)
+{
+	if (s->region.part == PART_LEADING || now_ms - s->region.seen_at < s->config.take_over_after / 4)
+		return;
+	struct region next = s->region;
+	next.id = S("self");
+	next.seen_at = now_ms;
+	if (region_write(s, &next, false) == STORE_OK) {
+		s->region = next;
+		s->region_ver++;
+	}                                /* else another replica was faster, or it is tried again at the next look */
+}
+
+/* How long nobody of us has seen it. After a restart this one begins anew. */
+static int64_t unseen_ms(const struct standby *s, int64_t now_ms)
+{
+	int64_t own = s->env.mono_ms(s->env.ctx) - s->seen_at_ms, others = now_ms - s->region.seen_at;
+	return others >= 0 && others < own ? others : own;
+}
+
 static struct sight look_out(struct standby *s, int64_t *ret_at)
 {
-	int64_t asked_ms = s->env.mono_ms(s->env.ctx);
-	bool is_seen = ask(s, ret_at);
+	int64_t asked_ms = s->env.mono_ms(s->env.ctx), now_ms = 0, err_ms;
+	bool is_seen = ask(s, ret_at), knows_time = store_now(s->env.store, &now_ms, &err_ms) == STORE_OK;
+	if (is_seen && knows_time)
+		share_sight(s, now_ms);
 	s->gapless_ms = !is_seen ? 0 : s->gapless_ms ? s->gapless_ms : asked_ms;
 	if (is_seen)
 		s->seen_at_ms = asked_ms;
 	pthread_mutex_lock(&s->lock);
 	struct sight x = { .part = s->region.part, .is_seen = is_seen, .wants_lead = s->wants_lead, .wants_yield = s->wants_yield,
-		.is_by_hand = !str_eq(s->region.by, KEEP_ALIVE), .is_given_back = s->is_given_back, .unseen_ms = s->env.mono_ms(s->env.ctx) - s->seen_at_ms,
+		.is_by_hand = !str_eq(s->region.by, KEEP_ALIVE), .is_given_back = s->is_given_back, .unseen_ms = unseen_ms(s, now_ms),
 		.seen_ms = is_seen ? asked_ms - s->gapless_ms : 0, .take_over_after_ms = s->config.take_over_after,
 		.yield_after_ms = s->config.yield_after, .part_ms = asked_ms - s->part_at_ms };
 	s->wants_lead = s->wants_yield = false;
@@ -221,7 +245,7 @@ static void change(struct standby *s, const struct sight *x, enum region_part to
 	next.reason = to == PART_LEADING ? why_lead(s, x, next.by) : arena_fmt(&s->mem, to == PART_YIELDING ? "the primary %s is at work" :
 	    "everything was given back to %s", s->url);
 	if (is_new_reign) {
-		next.reign++;
+		next.reign = now_ms > next.reign ? now_ms : next.reign + 1;
 		next.oldest = oldest_open(s, now_ms);
 	}
 	if (rc == STORE_OK)
@@ -233,8 +257,7 @@ static void change(struct standby *s, const struct sight *x, enum region_part to
 	s->region = next;
 	s->is_given_back = false;
 	s->part_at_ms = s->env.mono_ms(s->env.ctx);
-	tell(s, LOG_WARN, "standby %s: %s -> %s, reign %lld: %.*s", s->name, region_part_names.v[x->part], region_part_names.v[to],
-	    (long long)next.reign, STR_ARG(next.reason));
+	tell(s, LOG_WARN, "standby %s: %s -> %s: %.*s", s->name, region_part_names.v[x->part], region_part_names.v[to], STR_ARG(next.reason));
 }
 
 static struct reign reign_of(struct standby *s)
@@ -248,15 +271,13 @@ static void follow(struct standby *s, int64_t at_ms)
 	struct str why = S("");
 	struct reign r = reign_of(s);
 	writer_play(s->env.writer, true, 0);
+	s->copy.reign = s->region.reign;
 	int err = copy_round(&s->copy, &s->mem, at_ms, s->env.mono_ms(s->env.ctx), &strangers, &why);
 	if (err)
 		notice(s, arena_fmt(&s->mem, "the copy is not complete: %.*s", STR_ARG(why)));
-	int64_t left = 0;
-	for (size_t i = 0; i < strangers.n; i++)
-		if (!reign_give(&r, &s->mem, strangers.v[i], &why)) {
-			notice(s, why);
-			left++;
-		}
+	int64_t left = (int64_t)reign_give_some(&r, &s->mem, &strangers, &why);
+	if (left > 0)
+		notice(s, arena_fmt(&s->mem, "%lld open incidents are not known there: %.*s", (long long)left, STR_ARG(why)));
 	pthread_mutex_lock(&s->lock);
 	if (!err)
 		s->copied_ms = at_ms;
@@ -270,7 +291,10 @@ static void lead(struct standby *s)
 {
 	struct reign r = reign_of(s);
 	size_t taken;
+	if (s->swept_reign == s->region.reign && s->env.mono_ms(s->env.ctx) < s->sweep_at_ms)
+		return;
 	int err = reign_take(&r, &s->mem, &taken);
+	s->sweep_at_ms = s->env.mono_ms(s->env.ctx) + SWEEP_EVERY_MS;
 	if (err)
 		notice(s, S("not every open incident could be taken over yet; it is tried again"));
 	if (taken > 0)
@@ -304,7 +328,6 @@ static void show_part(struct standby *s)
 	pthread_mutex_lock(&s->lock);
 	text_put(s->said, sizeof s->said, s->region.reason);
 	s->since_ms = s->region.since;
-	s->reign = s->region.reign;
 	atomic_store(&s->part, (int)s->region.part);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -427,7 +450,7 @@ static void on_show(void *ctx, struct buf *b)
 {
 	struct standby *s = ctx;
 	pthread_mutex_lock(&s->lock);
-	buf_fmt(b, "{\"part\":\"%s\",\"reign\":%lld", region_part_names.v[atomic_load(&s->part)], (long long)s->reign);
+	buf_fmt(b, "{\"part\":\"%s\"", region_part_names.v[atomic_load(&s->part)]);
 	add_text(b, "name", s->name);
 	add_text(b, "primary", s->url);
 	buf_fmt(b, ",\"is_seen\":%s", s->is_seen ? "true" : "false");

@@ -48,7 +48,7 @@ ENTITY_STRUCT(link, LINK);
 	X(E, STR,  root_cause,       ,                NIL,            0, 65536, "Why it happened, in the resolver's words.") \
 	X(E, STRS, resolution_steps, ,                0,              0,    64, "What was done, in order.") \
 	X(E, INT,  entries,          ,                RO | INNER,     0,     0, "Length of the timeline; the next entry's sequence.") \
-	X(E, INT,  reign,            ,                RO | INNER,     0,     0, "The reign of a standby that took it over or in which it began; 0: none.") \
+	X(E, INT,  reign,            ,                RO | INNER,     0,     0, "The reign of a standby in which it was taken over or began; 0: none.") \
 	X(E, INT,  own_round,        ,                RO | INNER,     0,     0, "The round which that take-over began: pages of earlier ones are not ours to send.") \
 	X(E, INT,  version,          ,                VIEW | RO,      0,     0, "Counts every change; the ETag.")
 ENTITY_STRUCT(incident, INCIDENT);
@@ -138,8 +138,9 @@ ENUM_TYPE(region_part, REGION_PART);
 #define REGION(X, E) \
 	X(E, STR,  id,     ,            RO, 0,    8, "self.") \
 	X(E, ENUM, part,   region_part, RO, 0,    0, "standby: copies and is silent; leading: pages; yielding: hands back what it led.") \
-	X(E, INT,  reign,  ,            RO, 0,    0, "Counts the take-overs.") \
+	X(E, INT,  reign,  ,            RO, 0,    0, "Names the latest reign: when it began, in ms, so that no two sides ever mean two by one name.") \
 	X(E, TIME, since,  ,            RO, 0,    0, "When it began to play this part.") \
+	X(E, TIME, seen_at, ,           RO, 0,    0, "When a replica of this standby last saw the primary at work, now and then.") \
 	X(E, STR,  by,     ,            RO, 0,  128, "Who said so: keep-alive, token:NAME, local.") \
 	X(E, STR,  reason, ,            RO, 0, 1024, "Why, in one sentence.") \
 	X(E, STR,  oldest, ,            RO, 0,   36, "No incident of the latest reign has a lower id.")
