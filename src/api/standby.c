@@ -23,9 +23,9 @@ void standby_show(struct exchange *x)
 /* 202: it is carried out by the standby's own thread; the state shows when. */
 void standby_order(struct exchange *x)
 {
-	const struct api_standby *s = standby_of(x);
 	struct buf why = BUF(1024);
 	struct faults f = { .a = &x->r->mem };
+	const struct api_standby *s = standby_of(x);       /* last: NULL is answered, and the exchange gone */
 	if (s == NULL || !exchange_body(x, NULL, NULL, &f))
 		return;
 	if (s->order(s->ctx, (enum standby_order)x->route->arg, x->actor, &why)) {

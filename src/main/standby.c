@@ -4,10 +4,8 @@
 #include "main/standby.h"
 #include "base/when.h"
 #include "core/standby.h"
+#include "main/region.h"
 #include "main/reign.h"
-#include "model/kinds.h"
-#include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LOOK_ARENA = 512 << 20, NUMBERS_AHEAD = 1000, TEXT_MAX = 1024, SWEEP_EVERY_MS = 60 * 1000 };
+enum { LOOK_ARENA = 512 << 20, TEXT_MAX = 1024, SWEEP_EVERY_MS = 60 * 1000 };
 #define KEEP_ALIVE S("keep-alive")
 
 struct standby {
@@ -67,90 +65,17 @@ static void text_put(char *to, size_t size, struct str s)
 	to[n] = '\0';
 }
 
-/* --- the part, in the store --- */
-
-static enum store_rc region_read(struct standby *s)
+/* Not STORE_OK: another replica was faster, or the store does not take it; the next look begins anew. */
+static enum store_rc put_region(struct standby *s, const struct region *to, bool is_new_reign)
 {
-	struct store_docs docs = { 0 };
-	const store_kind kind = KIND_region;
-	const struct str id = S("self");
-	struct faults f = { .a = &s->mem };
-	struct region read = { .part = PART_STANDBY };
-	struct str why;
-	enum store_rc rc = store_get(s->env.store, &kind, &id, 1, &docs);
-	uint64_t ver = rc == STORE_OK ? docs.v[0].ver : 0;
-	struct jv *j = ver ? json_parse_own(&s->mem, arena_str(&s->mem, docs.v[0].body), &why) : NULL;
-	if (ver && (j == NULL || desc_read(&s->mem, &read, &region_entity, j, V_STORE, S(""), &f) != 0))
-		rc = STORE_CORRUPT;
-	store_docs_free(&docs);
+	struct store_token token;
+	s->env.random(s->env.ctx, token.b, sizeof token.b);
+	enum store_rc rc = region_write(s->env.store, &s->mem, token, to, s->region_ver, is_new_reign);
 	if (rc == STORE_OK) {
-		s->region = read;
-		s->region_ver = ver;
+		s->region = *to;
+		s->region_ver++;
 	}
 	return rc;
-}
-
-static struct str json_of(struct standby *s, const struct entity *e, const void *obj)
-{
-	struct buf b = BUF(64 << 10);
-	desc_write(&b, e, obj, V_STORE);
-	assert(b.err == 0);
-	struct str json = arena_str(&s->mem, buf_str(&b));
-	buf_free(&b);
-	return json;
-}
-
-static struct store_write put(enum kind kind, struct str id, uint64_t expect, struct str body)
-{
-	return (struct store_write){ .op = STORE_PUT, .kind = (store_kind)kind, .id = id, .expect = expect, .due = STORE_NO_DUE,
-		.expire = STORE_NO_DUE, .body = body };
-}
-
-/* A reign numbers its incidents well beyond what the primary may have given meanwhile: nobody should mean two by one number. */
-static enum store_rc add_numbers(struct standby *s, struct store_write *ret)
-{
-	struct store_docs docs = { 0 };
-	const store_kind kind = KIND_counter;
-	const struct str id = S("incident");
-	struct str why;
-	enum store_rc rc = store_get(s->env.store, &kind, &id, 1, &docs);
-	if (rc == STORE_OK) {
-		const struct jv *j = docs.v[0].ver ? json_parse_own(&s->mem, arena_str(&s->mem, docs.v[0].body), &why) : NULL, *next = json_get(j, S("next"));
-		struct counter c = { .id = id, .next = (next ? next->i : 1) + NUMBERS_AHEAD };
-		*ret = put(KIND_counter, id, docs.v[0].ver, json_of(s, &counter_entity, &c));
-	}
-	store_docs_free(&docs);
-	return rc;
-}
-
-static enum store_rc region_write(struct standby *s, const struct region *to, bool is_new_reign)
-{
-	struct store_write w[2] = { put(KIND_region, S("self"), s->region_ver, json_of(s, &region_entity, to)) };
-	struct store_txn t = { .w = w, .n = is_new_reign ? 2 : 1 };
-	struct store_result r = { .rc = STORE_OK };
-	if (is_new_reign)
-		r.rc = add_numbers(s, &w[1]);
-	if (r.rc != STORE_OK)
-		return r.rc;
-	s->env.random(s->env.ctx, t.token.b, sizeof t.token.b);
-	store_commit(s->env.store, &t, &r, 1);
-	return r.rc;                     /* of what is unknown the next look reads what became of it */
-}
-
-/* The lowest id among what is open, or of what begins now. */
-static struct str oldest_open(struct standby *s, int64_t now_ms)
-{
-	struct str oldest = id_floor(&s->mem, now_ms);
-	int idx = desc_key_index(&incident_entity, S("status"));
-	for (int status = DETECTED; status <= ACKNOWLEDGED; status++) {
-		const char *word = incident_status_names.v[status];
-		struct store_docs docs = { 0 };
-		enum store_rc rc = store_list(s->env.store, KIND_incident, idx, arena_fmt(&s->mem, "%s/", word), arena_fmt(&s->mem, "%s0", word), false, 1, &docs);
-		if (rc == STORE_OK && docs.n > 0 && str_cmp(docs.v[0].id, oldest) < 0)
-			oldest = arena_str(&s->mem, docs.v[0].id);
-		store_docs_free(&docs);
-	}
-	return oldest;
 }
 
 /* --- one look --- */
@@ -185,12 +110,8 @@ static void share_sight(struct standby *s, int64_t now_ms)
 	if (s->region.part == PART_LEADING || now_ms - s->region.seen_at < s->config.take_over_after / 4)
 		return;
 	struct region next = s->region;
-	next.id = S("self");
 	next.seen_at = now_ms;
-	if (region_write(s, &next, false) == STORE_OK) {
-		s->region = next;
-		s->region_ver++;
-	}                                /* else another replica was faster, or it is tried again at the next look */
+	(void)put_region(s, &next, false);               /* not taken: it is tried again at the next look */
 }
 
 /* How long nobody of us has seen it. After a restart this one begins anew. */
@@ -239,22 +160,20 @@ static void change(struct standby *s, const struct sight *x, enum region_part to
 	pthread_mutex_lock(&s->lock);
 	next.by = is_ordered ? arena_str(&s->mem, str_c(s->by)) : KEEP_ALIVE;
 	pthread_mutex_unlock(&s->lock);
-	next.id = S("self");
 	next.part = to;
 	next.since = now_ms;
 	next.reason = to == PART_LEADING ? why_lead(s, x, next.by) : arena_fmt(&s->mem, to == PART_YIELDING ? "the primary %s is at work" :
 	    "everything was given back to %s", s->url);
 	if (is_new_reign) {
 		next.reign = now_ms > next.reign ? now_ms : next.reign + 1;
-		next.oldest = oldest_open(s, now_ms);
+		next.oldest = region_oldest(s->env.store, &s->mem, now_ms);
 	}
 	if (rc == STORE_OK)
-		rc = region_write(s, &next, is_new_reign);
+		rc = put_region(s, &next, is_new_reign);
 	if (rc != STORE_OK) {
 		notice(s, arena_fmt(&s->mem, "the part cannot be changed to %s: %s", region_part_names.v[to], store_rc_name(rc)));
 		return;
 	}
-	s->region = next;
 	s->is_given_back = false;
 	s->part_at_ms = s->env.mono_ms(s->env.ctx);
 	tell(s, LOG_WARN, "standby %s: %s -> %s: %.*s", s->name, region_part_names.v[x->part], region_part_names.v[to], STR_ARG(next.reason));
@@ -374,7 +293,7 @@ static void look(struct standby *s)
 	int64_t at_ms = 0;
 	arena_reset(&s->mem);
 	s->trouble = S("");
-	enum store_rc rc = region_read(s);
+	enum store_rc rc = region_read(s->env.store, &s->mem, &s->region, &s->region_ver);
 	if (rc != STORE_OK) {
 		notice(s, arena_fmt(&s->mem, "the own store: %s", store_rc_name(rc)));
 	} else {
@@ -554,7 +473,7 @@ struct standby *standby_new(const struct standby_env *env, const struct config_s
 /* The part is known before the doors open. */
 bool standby_start(struct standby *s, struct buf *why)
 {
-	enum store_rc rc = s ? region_read(s) : STORE_OK;
+	enum store_rc rc = s ? region_read(s->env.store, &s->mem, &s->region, &s->region_ver) : STORE_OK;
 	if (rc != STORE_OK) {
 		buf_fmt(why, "the part of this standby cannot be read: %s", store_rc_name(rc));
 		return false;

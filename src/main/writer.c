@@ -42,9 +42,11 @@ struct writer {
 static void on_reply(void *ctx, struct job *j, const struct answer *a)
 {
 	struct writer *w = ctx;
-	struct exchange *x = j->answered ? NULL : api_replied(j, a);
-	if (j->answered)
+	if (j->answered) {
 		j->answered(j, a);
+		return;
+	}
+	struct exchange *x = api_replied(j, a);                    /* the job may be gone afterwards */
 	if (x)
 		PUSH(&w->done, x);
 }

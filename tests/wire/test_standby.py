@@ -1,6 +1,8 @@
 """Two deployments, one standing by for the other: the copy, the take-over by command and by silence, and giving back. Two real servers with
 stores of their own; what each of them pages goes to a sink of its own."""
 import json
+import socket
+import threading
 
 from check import test
 from tocsin import until
@@ -9,15 +11,64 @@ LEVELS = [{'targets': ['channel:hook'], 'timeout': '15m'}, {'targets': ['channel
           {'targets': ['channel:hook'], 'timeout': '15m'}]
 
 
+class Line:
+    """The line between the two sides: passes bytes on until it is cut, and again once it is mended."""
+
+    def __init__(self, port):
+        self.port, self.is_cut, self.open = port, False, []
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.url = 'http://127.0.0.1:%d' % self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return                                  # closed
+            if self.is_cut:
+                near.close()
+                continue
+            far = socket.create_connection(('127.0.0.1', self.port))
+            self.open += [near, far]
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self.pump, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def pump(one, other):
+        try:
+            while piece := one.recv(65536):
+                other.sendall(piece)
+        except OSError:
+            pass                                        # cut
+        for side in (one, other):
+            side.close()
+
+    def cut(self, is_cut=True):
+        self.is_cut = is_cut
+        while is_cut and self.open:
+            try:
+                self.open.pop().shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass                                    # it was closed already
+
+    def close(self):
+        self.listener.close()
+        self.cut()
+
+
 class Pair:
     """A primary and its standby. The primary comes back on the port it had, as a server behind a name would."""
 
-    def __init__(self, t, drivers=('sqlite', 'sqlite'), levels=LEVELS, service=None, **waits):
+    def __init__(self, t, drivers=('sqlite', 'sqlite'), levels=LEVELS, service=None, has_line=False, **waits):
         self.t, self.sinks = t, (t.sink(), t.sink())
         self.primary = t.server(self.sinks[0], levels=levels, driver=drivers[0], service=service or {})
         self.primary.env['PORT'] = str(self.primary.port)
         made = self.primary.api('POST', '/tokens', {'name': 'standby', 'scopes': ['replicate']}).json
-        stands = {'primary': self.primary.url, 'token': {'env': 'PRIMARY_TOKEN'}, 'name': 'south', 'poll': '50ms',
+        if has_line:
+            self.line = Line(self.primary.port)
+            t.peers.append(self.line)
+        stands = {'primary': self.line.url if has_line else self.primary.url, 'token': {'env': 'PRIMARY_TOKEN'}, 'name': 'south', 'poll': '50ms',
                   'take_over_after': '10m', 'yield_after': '300ms', **waits}
         self.standby = t.server(self.sinks[1], levels=levels, driver=drivers[1], service=service or {}, mode='standby', standby=stands,
                                 env={'PRIMARY_TOKEN': made['token']})
@@ -254,6 +305,49 @@ def the_same_alert_on_both_sides_ends_as_one_incident(t):
     mine = pair.standby.wait_incident(here['id'], lambda i: i['status'] == 'resolved')
     assert 'goes on as incident #1' in mine['root_cause'], mine
     t.eq([e['type'] for e in pair.primary.incident(1)['timeline'] if e['type'] == 'handed_back'], ['handed_back'])
+
+
+@test
+def two_sides_that_cannot_see_each_other_both_page_and_agree_afterwards(t):
+    pair = Pair(t, has_line=True, take_over_after='1s')
+    primary, standby = pair.primary, pair.standby
+    primary.enqueue(key='before')
+    pair.sinks[0].wait(1)
+    until(lambda: all(settled(i) for i in pair.all_of(primary)), what='the pages to end')
+    pair.wait_same()
+    pair.line.cut()
+    pair.wait_part('leading')
+    t.eq((primary.enqueue(key='both').status, standby.enqueue(key='both').status, standby.enqueue(key='south').status), (202, 202, 202))
+    until(lambda: len(pair.sinks[0].pages) == 2 and len(pair.sinks[1].pages) == 3, what='both to page')
+    primary.api('POST', '/incidents/1/acknowledge')
+    standby.api('POST', '/incidents/1/resolve', {'root_cause': 'seen in the south'})
+    pair.line.cut(False)
+    pair.wait_part('standby', 30)
+    t.eq([(i['dedup_key'], i['status'], i['alert_count']) for i in reversed(primary.incidents())],
+         [('before', 'resolved', 1), ('both', 'detected', 2), ('south', 'detected', 1)])
+    said = next(e['text'] for e in primary.incident(1)['timeline'] if e['type'] == 'handed_back')
+    assert said.startswith('resolved there by local, acknowledged here.'), said
+    until(lambda: [i['status'] for i in standby.incidents() if i['dedup_key'] == 'both'] == ['resolved', 'detected']
+          or [i['status'] for i in standby.incidents() if i['dedup_key'] == 'both'] == ['detected', 'resolved'],
+          what='the standby to have one of the two open')
+
+
+@test(deadline=120)
+def a_take_over_that_is_killed_in_the_middle_is_finished_with_one_round_each(t):
+    pair = Pair(t, take_over_after='1s')
+    for n in range(120):
+        pair.primary.enqueue(key='k%d' % n)
+    until(lambda: all(settled(i) for i in pair.all_of(pair.primary)), 60, 'the pages to end')
+    pair.wait_same(60)
+    pair.primary.kill()
+    until(lambda: pair.standby.err.find('-> leading'), what='the take-over to begin')
+    for _ in range(4):
+        pair.standby.kill()
+        pair.standby.start()
+    pair.wait_part('leading')
+    until(lambda: len({p.id for p in list(pair.sinks[1].pages)}) == 120, 60, lambda: '120 pages, and there are %d' % len(pair.sinks[1].pages))
+    t.eq({types(i).count('taken_over') for i in pair.all_of(pair.standby)}, {1})
+    t.eq({(p.data['page']['round'], p.data['page']['level']) for p in list(pair.sinks[1].pages)}, {(1, 0)})
 
 
 @test
