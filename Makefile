@@ -3,6 +3,7 @@
 # make sim SEEDS=2000    the simulator          make mutants           every seeded bug must be caught
 # make conform OPS=1000000  every store, compared with the memory store
 # make fuzz SECONDS=30   every fuzzer           make bench             figures into bench/RESULTS.md
+# make faults            the real server broken in every way the machine allows, for an hour
 # make lint              gcc -fanalyzer, clang-tidy
 #
 # V=1 shows every command. Modes: debug release asan tsan cov fuzz. For packagers: PREFIX DESTDIR CC CFLAGS LDFLAGS PKG_CONFIG.
@@ -112,7 +113,7 @@ unit: $(UNIT)
 check: unit $(if $(filter debug release,$(MODE)),purity)
 	@tests/run unit $(OUT)
 
-conform: $(OUT)/tests/conform/store $(OUT)/tests/conform/random
+conform: $(OUT)/tests/conform/store $(OUT)/tests/conform/random $(OUT)/tests/conform/copy
 	STORE_OPS=$(OPS) tests/run unit $(OUT) conform/
 
 sim: $(SIM)
@@ -138,6 +139,9 @@ fuzz:
 fuzz-build: $(FUZZ)
 fuzz-run: $(FUZZ)
 	tests/fuzz/run $(OUT) $(SECONDS)
+
+faults: build/tocsin
+	tests/faults/run long
 
 bench: $(BENCH) build/tocsin
 	bench/ingest
@@ -165,5 +169,5 @@ install: $(OUT)/tocsin
 clean:
 	rm -rf build
 
-.PHONY: all unit check conform sim mutants fuzz fuzz-build fuzz-run bench purity lint objects tidy install clean
+.PHONY: all unit check conform sim mutants fuzz fuzz-build fuzz-run faults bench purity lint objects tidy install clean
 -include $(OBJ:.o=.d) $(patsubst %.c,$(OUT)/%.d,$(wildcard tests/sim/*.c)) $(UNIT:=.d) $(FUZZ:=.d) $(BENCH:=.d)

@@ -1,12 +1,12 @@
-/* load.c - sends alerts over keep-alive connections as fast as they are taken, or at a given rate, and measures.
+/* load.c - sends requests over keep-alive connections as fast as they are taken, or at a given rate, and measures.
  *
- *	load PORT [--connections 64] [--seconds 5] [--mode new|repeat|batch] [--path /v2/enqueue] [--key KEY]
- *	          [--count N] [--rate N] [--batch N] [--warmup 0.5]
+ *	load PORT [--connections 64] [--seconds 5] [--mode new|repeat|batch|get] [--path /v2/enqueue] [--key KEY]
+ *	          [--count N] [--rate N] [--batch N] [--first N] [--warmup 0.5]
  *
  * new: every request is a trigger (PagerDuty Events v2) with a dedup key of its own; repeat: eight keys in turn; batch: POST /in/KEY with an
- * array of --batch generic events. One request at a time per connection. Stops after --seconds or --count events, whichever is first.
+ * array of --batch generic events; get: GET --path. Keys are numbered from --first, which is another number in each run unless given. One request at a time per connection. Stops after --seconds or --count events, whichever is first.
  * Prints one line of JSON: requests, events, seconds, events_per_s, p50_us, p99_us, p999_us, max_us, errors. Exit status 1 when a
- * request was answered by anything but 202. Requests of the first --warmup seconds are sent and checked but not counted.
+ * request was answered by anything but 202 (get: 200). Requests of the first --warmup seconds are sent and checked but not counted.
  *
  * To leave the machine to the server it costs little: a request is a template with the sequence number written into it, an answer is
  * looked at only for its status and length.
@@ -26,12 +26,12 @@
 #include <unistd.h>
 
 enum { CONNECTIONS_MAX = 4096, ANSWER_MAX = 64 << 10, REPEAT_KEYS = 8, NUMBER_WIDTH = 12, BATCH_MAX = 500, TEMPLATE_MAX = 256 << 10 };
-enum mode { MODE_NEW, MODE_REPEAT, MODE_BATCH };
+enum mode { MODE_NEW, MODE_REPEAT, MODE_BATCH, MODE_GET };
 
 struct options {
 	enum mode mode;
 	int port, connections;
-	int64_t warmup_us, run_us, count, rate, batch;
+	int64_t warmup_us, run_us, count, rate, batch, first;
 	const char *path, *key;
 };
 
@@ -150,12 +150,18 @@ static void put_batch(struct template *t, const struct options *o)
 	put(t, "]");
 }
 
-static void make_template(struct template *t, const struct options *o)
+static void make_get(struct template *t, const struct options *o)
+{
+	put(t, "GET ");
+	put(t, o->path);
+	put(t, " HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n");
+}
+
+static void make_post(struct template *t, const struct options *o)
 {
 	struct template body = { .text = calloc(1, TEMPLATE_MAX) };
 	char head[1024];
-	t->text = calloc(1, TEMPLATE_MAX);
-	assert(body.text != NULL && t->text != NULL);
+	assert(body.text != NULL);
 	(o->mode == MODE_BATCH ? put_batch : put_trigger)(&body, o);
 	int n = snprintf(head, sizeof head, "POST %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: load\r\nAccept: */*\r\n"
 	    "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
@@ -167,6 +173,13 @@ static void make_template(struct template *t, const struct options *o)
 		t->marks[t->n_marks++] = t->n + body.marks[i];
 	put(t, body.text);
 	free(body.text);
+}
+
+static void make_template(struct template *t, const struct options *o)
+{
+	t->text = calloc(1, TEMPLATE_MAX);
+	assert(t->text != NULL);
+	(o->mode == MODE_GET ? make_get : make_post)(t, o);
 }
 
 static void write_number(char *at, uint64_t v)
@@ -248,7 +261,7 @@ static void finish(struct run *r, struct connection *c, int status)
 	int64_t now = now_us();
 	c->is_busy = false;
 	c->n_answer = 0;
-	if (status != 202) {
+	if (status != (r->o.mode == MODE_GET ? 200 : 202)) {
 		r->errors++;
 		r->last_error_status = status;
 	}
@@ -278,7 +291,10 @@ static void receive(struct run *r, struct connection *c)
 	ssize_t n = is_body ? recv(c->fd, rest, c->body_left < sizeof rest ? c->body_left : sizeof rest, 0)
 			    : recv(c->fd, c->answer + c->n_answer, sizeof c->answer - 1 - c->n_answer, 0);
 	if (n <= 0) {
-		fail(r, c, 0);
+		if (c->is_busy)
+			fail(r, c, 0);
+		else
+			reopen(r, c);                              /* idle for long: the server has let it go */
 		return;
 	}
 	if (is_body) {
@@ -381,11 +397,11 @@ static int64_t seconds_as_us(const char *text)
 
 static enum mode mode_of(const char *text)
 {
-	static const char *const names[] = { "new", "repeat", "batch" };
+	static const char *const names[] = { "new", "repeat", "batch", "get" };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strcmp(text, names[i]) == 0)
 			return (enum mode)i;
-	die(text, "--mode is new, repeat or batch");
+	die(text, "--mode is new, repeat, batch or get");
 	return MODE_NEW;
 }
 
@@ -409,13 +425,15 @@ static void set(struct options *o, const char *name, const char *value)
 		o->rate = number(value, 1, 10000000);
 	else if (strcmp(name, "--batch") == 0)
 		o->batch = number(value, 1, BATCH_MAX);
+	else if (strcmp(name, "--first") == 0)
+		o->first = number(value, 0, 900000000000);
 	else
-		die(name, "options: --connections --seconds --warmup --mode --path --key --count --rate --batch");
+		die(name, "options: --connections --seconds --warmup --mode --path --key --count --rate --batch --first");
 }
 
 static struct options read_options(int argc, char **argv)
 {
-	struct options o = { .connections = 64, .run_us = 5000000, .warmup_us = 500000, .batch = 100,
+	struct options o = { .connections = 64, .run_us = 5000000, .warmup_us = 500000, .batch = 100, .first = -1,
 		.key = "0123456789abcdef0123456789abcdef" };
 	if (argc < 2 || argc % 2 != 0)
 		die("no port, or an option without its value", "usage: load PORT [--option value]...");
@@ -441,7 +459,8 @@ int main(int argc, char **argv)
 		r.connections[i].fd = dial(r.o.port);
 		watch(&r, &r.connections[i], EPOLL_CTL_ADD);
 	}
-	r.next_number = r.o.mode == MODE_REPEAT ? 0 : (uint64_t)time(NULL) % 100000 * 10000000;   /* another run, other keys */
+	r.next_number = r.o.first >= 0 ? (uint64_t)r.o.first : r.o.mode == MODE_REPEAT ? 0 :
+	    (uint64_t)time(NULL) % 100000 * 10000000;          /* another run, other keys */
 	r.begin_us = now_us();
 	r.counted_from_us = r.begin_us + r.o.warmup_us;
 	r.end_us = r.counted_from_us + r.o.run_us;

@@ -1,33 +1,16 @@
 /* store.c - how many new alerts a second a store takes, and how fast it answers. One thread, no network, no decisions.
  *
- *	store DRIVER [ALERTS] [GROUP] [DIRECTORY]
+ *	store DRIVER [--alerts 100000] [--group 64] [--seconds 10] [--path P] [--table T] [--region R] [--endpoint U]
  *
- * One alert is a transaction of five creations: the incident (about 900 bytes, three keys, a due), the alert (id of 64 random hex
- * digits), two timeline entries, one page. Progress goes to stderr, the figures to stdout.
+ * Ends writing after so many alerts or seconds, whichever is first. Prints one line of JSON. One alert is a transaction of five creations: the incident (about 900 bytes, three keys, a due), the alert (id of 64 random hex
+ * digits), two timeline entries, one page.
  */
 #include "base/digest.h"
 #include "base/rng.h"
-#include "io/clock.h"
-#include "store/store.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "bench/open.h"
 
 enum { INCIDENT, ALERT, ENTRY, PAGE, KINDS_N, WRITES = 5 };
 static const struct store_kind_def kinds[] = { { "incident", false }, { "alert", false }, { "entry", true }, { "page", false } };
-
-static int64_t wall(void *ctx)
-{
-	(void)ctx;
-	return clock_wall_ms();
-}
-
-static int64_t boot(void *ctx)
-{
-	(void)ctx;
-	return clock_boot_ms();
-}
 
 static long resident_kib(void)
 {
@@ -86,7 +69,7 @@ static void alert(struct arena *a, struct rng *r, int64_t i, struct store_txn *t
 	rng_bytes(r, &t->token, sizeof t->token);
 }
 
-struct bench { struct store *s; struct rng rng; int64_t n; size_t group; int64_t store_us; };
+struct bench { struct store *s; struct rng rng; int64_t n, done, store_us; size_t group; unsigned shards; };
 
 static void one_group(struct bench *b, struct arena *a, int64_t from, size_t n)
 {
@@ -104,80 +87,68 @@ static void one_group(struct bench *b, struct arena *a, int64_t from, size_t n)
 		}
 }
 
-static void write_all(struct bench *b)
+static void write_all(struct bench *b, int64_t seconds)
 {
 	struct arena a = ARENA(64 << 20);
-	for (int64_t i = 0; i < b->n; i += (int64_t)b->group) {
-		int64_t left = b->n - i;
-		one_group(b, &a, i, left < (int64_t)b->group ? (size_t)left : b->group);
+	int64_t end_us = clock_mono_us() + seconds * 1000000;
+	while (b->done < b->n && clock_mono_us() < end_us) {
+		int64_t left = b->n - b->done, n = left < (int64_t)b->group ? left : (int64_t)b->group;
+		one_group(b, &a, b->done, (size_t)n);
+		b->done += n;
 		arena_reset(&a);
-		if (i / 20000 != (i + (int64_t)b->group) / 20000)
-			fprintf(stderr, "%lld alerts\n", (long long)i);
 	}
 	arena_free(&a);
 }
 
-/* The mean time of a call, in microseconds. */
-static double time_reads(struct bench *b, int which)
+/* The mean time of a call, in microseconds, over a second at most. */
+enum read { READ_NOTHING_DUE, READ_TEN_DUE, READ_ONE };
+static double time_reads(struct bench *b, enum read which)
 {
 	struct store_docs d = { 0 };
-	enum { CALLS = 20000 };
+	enum { CALLS_MAX = 20000, SECOND_US = 1000000 };
 	int64_t begin = clock_mono_us();
-	for (int i = 0; i < CALLS; i++) {
+	int calls = 0;
+	while (calls < CALLS_MAX && clock_mono_us() - begin < SECOND_US) {
 		store_kind kind = INCIDENT;
 		struct str id = S("00000000-0000-7000-8000-000000000000");
-		enum store_rc rc = which == 0 ? store_due(b->s, INCIDENT, 0, 1, 1000, 100, &d) :
-		    which == 1 ? store_due(b->s, INCIDENT, 0, 1, INT64_MAX - 1, 10, &d) : store_get(b->s, &kind, &id, 1, &d);
-		if (rc != STORE_OK)
+		enum store_rc rc = which == READ_ONE ? store_get(b->s, &kind, &id, 1, &d) :
+		    store_due(b->s, INCIDENT, 0, b->shards, which == READ_TEN_DUE ? INT64_MAX - 1 : 1000, which == READ_TEN_DUE ? 10 : 100, &d);
+		if (rc != STORE_OK) {
+			fprintf(stderr, "a read: %s\n", store_rc_name(rc));
 			exit(1);
+		}
+		calls++;
 	}
 	store_docs_free(&d);
-	return (double)(clock_mono_us() - begin) / CALLS;
-}
-
-static struct store *open_or_exit(struct str driver, const char *path)
-{
-	struct buf why = BUF(4096);
-	struct store *s = NULL;
-	struct store_options o = { .path = str_c(path), .kinds = kinds, .n_kinds = KINDS_N, .clock = { NULL, boot, wall } };
-	if (store_open(driver, &o, &s, &why) != STORE_OK) {
-		fprintf(stderr, "%s\n", why.p);
-		exit(1);
-	}
-	buf_free(&why);
-	return s;
-}
-
-static int64_t number(const char *text, int64_t otherwise)
-{
-	int64_t v = otherwise;
-	return text == NULL || str_int(str_c(text), &v) ? v : otherwise;
+	return (double)(clock_mono_us() - begin) / calls;
 }
 
 int main(int argc, char **argv)
 {
-	struct str driver = str_c(argc > 1 ? argv[1] : "sqlite");
-	struct bench b = { .rng = rng_seeded(1), .n = number(argc > 2 ? argv[2] : NULL, 100000),
-		.group = (size_t)number(argc > 3 ? argv[3] : NULL, 64) };
-	char dir[512], path[600];
-	(void)snprintf(dir, sizeof dir, "%s/tocsin-bench-XXXXXX", argc > 4 ? argv[4] : "/tmp");
-	if (b.group < 1 || b.group > STORE_GROUP_MAX || mkdtemp(dir) == NULL) {
-		fprintf(stderr, "usage: store memory|json|sqlite [ALERTS] [GROUP 1..%d] [DIRECTORY that may be written]\n",
-		    STORE_GROUP_MAX);
+	struct bench_number numbers[] = { { "--alerts", 100000 }, { "--group", 64 }, { "--seconds", 10 } };
+	struct store_options o = { .kinds = kinds, .n_kinds = KINDS_N };
+	struct store_info info;
+	if (argc < 2) {
+		fputs("usage: store DRIVER [--alerts N] [--group N] [--seconds N] [--path P] [--table T] [--region R] [--endpoint U]\n", stderr);
 		return 2;
 	}
-	(void)snprintf(path, sizeof path, "%s/store", dir);
+	bench_read(&o, numbers, COUNT(numbers), argv + 2, argc - 2);
+	struct bench b = { .rng = rng_seeded(1), .n = numbers[0].value, .group = (size_t)numbers[1].value };
+	if (b.group < 1 || b.group > STORE_GROUP_MAX) {
+		fprintf(stderr, "--group is from 1 to %d\n", STORE_GROUP_MAX);
+		return 2;
+	}
 	long before = resident_kib();
-	b.s = open_or_exit(driver, path);
-	write_all(&b);
-	printf("%.*s: %lld new alerts in groups of %zu: %.0f a second, memory +%ld KiB\n", STR_ARG(driver), (long long)b.n, b.group,
-	    (double)b.n * 1e6 / (double)(b.store_us + 1), resident_kib() - before);
-	printf("%.*s: get %.2f us, due with nothing due %.2f us, due with 10 due %.2f us\n", STR_ARG(driver), time_reads(&b, 2),
-	    time_reads(&b, 0), time_reads(&b, 1));
+	b.s = bench_open(argv[1], &o);
+	store_info(b.s, &info);
+	b.shards = info.shards;
+	write_all(&b, numbers[2].value);
+	printf("{\"alerts\":%lld,\"alerts_per_s\":%.0f,\"memory_kib\":%ld,\"get_us\":%.2f,\"due_none_us\":%.2f,\"due_ten_us\":%.2f,",
+	    (long long)b.done, (double)b.done * 1e6 / (double)(b.store_us + 1), resident_kib() - before, time_reads(&b, READ_ONE),
+	    time_reads(&b, READ_NOTHING_DUE), time_reads(&b, READ_TEN_DUE));
 	store_close(b.s);
 	int64_t begin = clock_mono_us();
-	store_close(open_or_exit(driver, path));
-	printf("%.*s: open again and close: %lld us\n", STR_ARG(driver), (long long)(clock_mono_us() - begin));
-	fprintf(stderr, "left behind: %s\n", dir);
+	store_close(bench_open(argv[1], &o));
+	printf("\"reopen_us\":%lld}\n", (long long)(clock_mono_us() - begin));
 	return 0;
 }

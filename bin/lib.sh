@@ -10,8 +10,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PACKAGES_BUILD="gcc libc6-dev make binutils pkg-config libjson-c-dev libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libpq-dev libyaml-dev libssl-dev"
 PACKAGES_RUN="$PACKAGES_BUILD ca-certificates curl"
 # To test: a second compiler with its sanitizers and fuzzer, the test library, valgrind, the tools of the scripted peers, a database server,
-# and network namespaces.
-PACKAGES_TEST="$PACKAGES_RUN clang libclang-rt-14-dev llvm libcmocka-dev valgrind python3 openssl mount postgresql iproute2"
+# network namespaces, failing system calls and false clocks, and node for the fakes.
+PACKAGES_TEST="$PACKAGES_RUN clang libclang-rt-14-dev llvm libcmocka-dev valgrind python3 openssl mount postgresql iproute2 nodejs iptables strace \
+	libfaketime"
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename "$0"): $*"; exit 1; }

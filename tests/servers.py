@@ -1,9 +1,15 @@
+#!/usr/bin/env python3
 """Real database servers for the tests, each in a directory of its own, on a free port of 127.0.0.1, ended with the process that started it.
 
     with Postgres() as server:         server.url is what libpq connects to; server.kill(); server.start()
+    with Dynamodb() as server:         server.url is its endpoint, server.credentials the environment of who may use it
+
+usage: tests/servers.py postgres [SETTING=VALUE...]     for tests in C: says the URL, then does what each line of its input names (kill, start,
+                                                        stop, standby) and says so; ends with its input
 
 Data is kept in memory where the machine has such a directory: what survives kill -9 of a server is what it wrote, not what reached a disk.
 """
+import json
 import os
 import pathlib
 import pwd
@@ -11,8 +17,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+import urllib.request
 
 
 def free_port():
@@ -28,8 +36,8 @@ def place(prefix):
 class Postgres:
     """A PostgreSQL server. It refuses to run as root, so then it runs as the user that Debian's package made for it."""
 
-    def __init__(self, settings=()):
-        self.where, self.port, self.process = place('tocsin-postgres-'), free_port(), None
+    def __init__(self, settings=(), where=None):
+        self.where, self.port, self.process = where or place('tocsin-postgres-'), free_port(), None
         found = sorted(pathlib.Path('/usr/lib/postgresql').glob('*/bin/postgres'), key=lambda p: int(p.parent.parent.name))
         if not found:
             raise AssertionError('PostgreSQL is missing: apt-get install postgresql')
@@ -90,6 +98,12 @@ class Postgres:
             self.process.send_signal(signal.SIGINT)         # fast shutdown
             self.process.wait()
 
+    def standby(self):
+        """Starts it again as one that only follows, though there is nobody to follow."""
+        self.stop()
+        (self.where / 'data' / 'standby.signal').touch()
+        return self.start()
+
     def close(self):
         self.stop()
         shutil.rmtree(self.where, ignore_errors=True)
@@ -99,3 +113,73 @@ class Postgres:
 
     def __exit__(self, *error):
         self.close()
+
+
+class Dynamodb:
+    """Our own server that speaks DynamoDB's protocol (tests/fakes/dynamodb). It keeps a journal, so kill() and start() lose nothing that it
+    acknowledged; its port stays the same. Options are those of `serve`, without the dashes: faults='conflict=0.1', gsi_lag_ms=200."""
+
+    credentials = {'AWS_ACCESS_KEY_ID': 'AKIDEXAMPLE', 'AWS_SECRET_ACCESS_KEY': 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', 'AWS_REGION': 'us-east-1'}
+    serve = pathlib.Path(__file__).resolve().parent / 'fakes' / 'dynamodb' / 'serve'
+
+    def __init__(self, **options):
+        self.where, self.port, self.process, self.options = place('tocsin-dynamodb-'), 0, None, options
+
+    @property
+    def url(self):
+        return 'http://127.0.0.1:%d' % self.port
+
+    def start(self):
+        given = {'port': self.port, 'journal': self.where / 'journal', 'with_parent': 'yes', **self.options}
+        words = [w for name, value in given.items() for w in ('--' + name.replace('_', '-'), str(value))]
+        with open(self.where / 'log', 'ab') as log:
+            self.process = subprocess.Popen([str(self.serve), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        first = self.process.stdout.readline()
+        if not first.startswith('listening on '):
+            raise AssertionError('the DynamoDB fake does not start: ' + (self.where / 'log').read_text()[-2000:])
+        self.port = int(first.rsplit(':', 1)[1])
+        return self
+
+    def control(self, **commands):
+        """Steers it (fakes/dynamodb/control.js); returns what it counted."""
+        data = json.dumps(commands).encode() if commands else None
+        with urllib.request.urlopen(self.url + '/_control', data=data, timeout=10) as answer:
+            return json.load(answer)
+
+    def end(self, signal_number):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal_number)
+        if self.process:
+            self.process.wait()
+            self.process.stdin.close()
+            self.process.stdout.close()
+
+    def kill(self):
+        self.end(signal.SIGKILL)
+
+    def stop(self):
+        self.end(signal.SIGTERM)
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.where, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *error):
+        self.close()
+
+
+def main():
+    if sys.argv[1:2] != ['postgres']:
+        sys.exit(__doc__)
+    with Postgres(word.split('=', 1) for word in sys.argv[2:]) as server:
+        print(server.url, flush=True)
+        for line in sys.stdin:
+            {'kill': server.kill, 'start': server.start, 'stop': server.stop, 'standby': server.standby}[line.strip()]()
+            print('done', flush=True)
+
+
+if __name__ == '__main__':
+    main()

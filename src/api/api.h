@@ -44,6 +44,7 @@ struct api_env {
 	const struct metrics *(*metrics)(void *ctx);
 	enum store_rc (*health)(void *ctx, const char **ret_why);/* readiness: STORE_OK, or what is wrong */
 	void (*log)(void *ctx, enum log_level level, const char *text);
+	void (*replica)(void *ctx, struct replica *ret);         /* this process, as of now */
 	const struct api_standby *standby;
 };
 struct api;

@@ -16,6 +16,7 @@ static const struct { const char *name, *schema; } composed[] = {
 	{ "entry_list",    LIST_OF("entry") },
 	{ "page_list",     LIST_OF("page") },
 	{ "token_list",    LIST_OF("token") },
+	{ "replica_list",  LIST_OF("replica") },
 	{ "incident_detail", "{\"allOf\":[" REF("incident") ",{\"type\":\"object\",\"required\":[\"timeline\",\"timeline_total\",\"pages\",\"pages_next\"],\"properties\":{"
 		"\"timeline\":{\"type\":\"array\",\"description\":\"The newest 500, the oldest of them first.\",\"items\":" REF("entry") "},"
 		"\"timeline_total\":{\"type\":\"integer\",\"description\":\"How many there are in all.\"},"
@@ -71,6 +72,7 @@ static void schemas_write(struct buf *b)
 	add_entity(&set, &incident_entity);
 	add_entity(&set, &entry_entity);
 	add_entity(&set, &page_entity);
+	add_entity(&set, &replica_entity);
 	for (size_t i = 0; i < ROUTES; i++)
 		if (routes[i].request != NULL)
 			add_entity(&set, routes[i].request);

@@ -71,6 +71,7 @@ extern const struct param_row params[PARAMS];
 	X("GET",    "/api/v1/standby",                       READ,    get_standby,          standby_show, 0, NULL, "standby", 0, "200 404", "What a standby does, and how far its copy is.") \
 	X("POST",   "/api/v1/standby/promote",               ADMIN,   promote_standby,      standby_order, ORDER_LEAD, NULL, "standby", 0, "202 400 404 409", "Take over now, and lead until told to yield.") \
 	X("POST",   "/api/v1/standby/yield",                 ADMIN,   yield_standby,        standby_order, ORDER_YIELD, NULL, "standby", 0, "202 400 404 409", "Give back what was led, and stand by again.") \
+	X("GET",    "/api/v1/replicas",                      READ,    list_replicas,        replicas_list, 0, NULL, "replica_list", P_PAGING, "200 400", "The servers that work on this store, gone ones for another hour.") \
 	X("GET",    "/api/v1/version",                       READ,    get_version,          version_show, 0, NULL, "version", 0, "200", "Which program answers.") \
 	X("GET",    "/api/v1/openapi.json",                  READ,    get_openapi,          openapi_show, 0, NULL, "openapi", 0, "200", "This document.") \
 	X("GET",    "/",                                     READ,    get_status,           status_show, 0, NULL, "", 0, "200", "Days since the last incident, and which there were, as text.") \
@@ -127,6 +128,7 @@ void tokens_list(struct exchange *x);
 void token_create(struct exchange *x);
 void token_show(struct exchange *x);
 void token_revoke(struct exchange *x);
+void replicas_list(struct exchange *x);
 void version_show(struct exchange *x);
 void openapi_show(struct exchange *x);
 void status_show(struct exchange *x);

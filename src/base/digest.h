@@ -8,6 +8,11 @@
 enum { SHA256_N = 32 };
 void sha256(struct str s, uint8_t out[SHA256_N]);
 struct str sha256_hex(struct arena *a, struct str s);         /* 64 characters, lower case, in the arena */
+/* The same of a text that comes in parts. sha256_end frees it. */
+struct sha256_run;
+struct sha256_run *sha256_begin(void);
+void sha256_add(struct sha256_run *r, struct str part);
+void sha256_end(struct sha256_run *r, uint8_t out[SHA256_N]);
 void hmac_sha256(struct str key, struct str s, uint8_t out[SHA256_N]);
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);       /* start with 0; chain by passing the last result */
 bool same_secret(struct str a, struct str b);                 /* equal, in time that depends on the lengths only */

@@ -10,6 +10,7 @@ struct cli;
 struct cli_outside {
 	FILE *in, *out, *err;
 	bool is_terminal;                /* out is one */
+	bool is_talk_terminal;           /* err is one: progress is a bar there, lines elsewhere */
 	int width;                       /* its columns; 0: not known */
 	void *ctx;
 	const char *(*env)(void *ctx, const char *name);                              /* NULL: not set */

@@ -56,7 +56,7 @@ struct command {
 	struct str acted_by, root_cause; /* who acknowledged or resolved it there, and why it happened */
 	int64_t expect;                  /* version the client saw (If-Match); 0: any */
 	struct token token;              /* TOKEN_CREATE: all of it; TOKEN_REVOKE: the id */
-	struct str owner;                /* CLAIM: this replica */
+	struct str owner;                /* this replica: the pages it writes are its to claim first */
 	int64_t clock_err_ms;            /* TIMER, CLAIM: how far `now` may be ahead; nothing is due before now less this */
 	struct settlement settlement;    /* SETTLE */
 	struct str fresh_id;             /* EVENT, HAND_BACK: a UUID nobody has, for what may be created */
@@ -91,8 +91,10 @@ struct ending {
 	struct str incident;             /* the incident concerned, when there is one */
 	struct str dedup_key;            /* EVENT: the key that counts from now on */
 	bool used_fresh_number, lacks_number;
+	bool rests_on_writes;            /* what was read and not written may change before the commit: it is looked at again before anything rests on it */
 	bool has_resolved;               /* an incident ended */
 	bool is_replay;                  /* the outcome is that of the same request before; nothing happened now */
+	int64_t attempt;                 /* CLAIM: the one that may be sent after the commit */
 	uint32_t pages_owed, levels_entered;
 	uint32_t pages_ended[4];         /* by page_status */
 };

@@ -26,7 +26,7 @@ static void owe(struct step *s, const struct incident *inc, struct str target, s
 {
 	struct page *p = NEW(s->a, struct page);
 	*p = (struct page){ .id = id, .incident = inc->id, .round = inc->round, .level = inc->level, .target = target,
-		.channel = r.channel, .address = r.address, .status = PAGE_OWED, .owed_at = s->now, .retry_at = s->now };
+		.channel = r.channel, .address = r.address, .status = PAGE_OWED, .owner = s->c->owner, .owed_at = s->now, .retry_at = s->now };
 	if (!MUTANT(8) || inc->level == 0)
 		step_put_page(s, p);
 	s->out->end.pages_owed++;

@@ -71,12 +71,17 @@ static struct str life_over(const struct step *s, const struct page *p)
 	return text;
 }
 
+static bool is_late(const struct step *s, const struct page *p)
+{
+	return p->attempt <= 1 && s->now - p->owed_at > LATE_MS;
+}
+
 /* Nobody was paged when this level began, because we were down or behind: its wait counts from now. A level that was to wait for nothing has
  * nothing to mend. */
 static void mend_late_level(struct step *s, const struct page *p, struct incident *inc)
 {
 	int64_t timeout = escalate_timeout_ms(s, inc);
-	if (MUTANT(42) || p->attempt > 1 || s->now - p->owed_at <= LATE_MS || !is_current(p, inc) || inc->due_at <= p->owed_at || inc->due_at >= s->now + timeout)
+	if (MUTANT(42) || !is_late(s, p) || !is_current(p, inc) || inc->due_at <= p->owed_at || inc->due_at >= s->now + timeout)
 		return;
 	inc->due_at = s->now + timeout;
 	step_note(s, inc, ENTRY_LATE, inc->status, arena_fmt(s->a, "page to %.*s begins %lld s late; the wait of level %lld counts from now",
@@ -113,6 +118,10 @@ void decide_claim(struct step *s)
 		step_put_page(s, p);
 		mend_late_level(s, p, inc);
 		step_end(s, OUT_CLAIMED, inc, S(""));
+		s->out->end.attempt = p->attempt;
+		/* The incident is read again before the send. As a condition it would let a storm of alerts that are counted on one incident, each a new
+		 * version of it, keep its own pages from being claimed. Only when it is late does its wait hang on what the incident said. */
+		s->out->end.rests_on_writes = !is_late(s, p);
 	}
 }
 
@@ -161,6 +170,7 @@ void decide_settle(struct step *s)
 		break;
 	case VERDICT_UNSENT:
 		p->retry_at = s->now;
+		p->reason = x->reason.n ? x->reason : p->reason;
 		step_put_page(s, p);
 		break;
 	}

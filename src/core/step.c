@@ -48,20 +48,19 @@ void step_put_incident(struct step *s, const struct incident *inc)
 	assert(!is_over || inc->due_at == 0);
 	assert(inc->status != DETECTED || inc->due_at != 0 || inc->exhausted);
 	step_put(s, KIND_incident, inc->id, inc, inc->due_at ? inc->due_at : INT64_MAX,
-	    is_over ? inc->resolved_at + s->v->world->keep_ms : MUTANT(36) ? inc->detected_at + s->v->world->keep_ms : INT64_MAX);
+	    is_over ? inc->resolved_at + s->v->world->keep_ms : INT64_MAX);
 }
 
 void step_put_page(struct step *s, const struct page *page)
 {
 	bool is_over = page->status != PAGE_OWED;
 	assert(is_over ? page->ended_at != 0 : page->retry_at != 0);
-	step_put(s, KIND_page, page->id, page, is_over ? INT64_MAX : page->retry_at,
-	    is_over ? page->ended_at + s->v->world->keep_ms : INT64_MAX);
+	step_put(s, KIND_page, page->id, page, is_over ? INT64_MAX : page->retry_at, INT64_MAX);   /* it goes with its incident: see retain.h */
 }
 
 void step_put_alert(struct step *s, const struct alert *alert)
 {
-	step_put(s, KIND_alert, alert->id, alert, INT64_MAX, alert->is_open ? INT64_MAX : s->now + s->v->world->keep_ms);
+	step_put(s, KIND_alert, alert->id, alert, INT64_MAX, alert->is_open ? INT64_MAX : s->now + s->v->world->events_ms);
 }
 
 struct entry *step_note(struct step *s, struct incident *inc, enum entry_type type, enum incident_status before, struct str text)
@@ -72,7 +71,7 @@ struct entry *step_note(struct step *s, struct incident *inc, enum entry_type ty
 		.actor = is_tocsin ? S("tocsin") : s->c->actor, .via = s->c->via, .before = before, .after = inc->status,
 		.round = inc->round, .level = inc->level, .text = text };
 	if (!(MUTANT(24) && type == ENTRY_NOTE) && !(MUTANT(31) && type == ENTRY_ACKNOWLEDGED))
-		step_put(s, KIND_entry, e->id, e, INT64_MAX, s->now + s->v->world->keep_ms);
+		step_put(s, KIND_entry, e->id, e, INT64_MAX, type == ENTRY_ALERT ? s->now + s->v->world->events_ms : INT64_MAX);
 	return e;
 }
 

@@ -19,7 +19,8 @@ struct world {
 	int64_t page_life_ms;            /* retries of a page end after this; 15 min */
 	int64_t claim_ms;                /* a claim runs out after this; 30 s */
 	int64_t receipt_ms;              /* idempotency keys are remembered so long; 24 h */
-	int64_t keep_ms;                 /* resolved incidents, their timeline and pages are purged after this; 400 days */
+	int64_t keep_ms;                 /* resolved incidents are forgotten after this, with their timeline and pages; 400 days */
+	int64_t events_ms;               /* alerts that are over, and timeline entries about repeated ones; at most keep_ms; 30 days */
 };
 
 /* Once, after the lists are filled in: look-ups rest on it. Of two with the same id either is found. */

@@ -66,7 +66,7 @@ const void *batch_decode(struct arena *a, const struct store_doc *d, enum store_
 	void *obj = arena_need(a, 1, e->size);
 	struct jv *j = json_parse_own(a, d->body, &why);
 	if (j == NULL || desc_read(a, obj, e, j, V_STORE, S(""), &f) != 0) {
-		*ret_rc = STORE_CORRUPT;
+		*ret_rc = f.n > 0 && f.n == f.n_beyond ? STORE_BUSY : STORE_CORRUPT;
 		return NULL;
 	}
 	show_version((enum kind)d->kind, obj, d->ver);
@@ -113,8 +113,10 @@ static void slot_load(struct batch *b, struct slot *s)
 	struct store_docs docs = { 0 };
 	store_kind kind = (store_kind)s->kind;
 	enum store_rc rc = store_get(b->store, &kind, &s->id, 1, &docs);
-	if (rc == STORE_OK)
+	if (rc == STORE_OK) {
 		slot_fill(b, s, &docs.v[0], &rc);
+		b->is_beyond |= rc == STORE_BUSY;
+	}
 	store_docs_free(&docs);
 	if (rc != STORE_OK)
 		b->read_rc = rc;
@@ -144,7 +146,8 @@ static bool read_wanted(struct batch *b)
 	}
 	enum store_rc rc = store_get(b->store, kind, id, n, &docs);
 	for (size_t i = 0; rc == STORE_OK && i < n; i++) {
-		slot_fill(b, slot[i], &docs.v[i], &rc);
+		enum store_rc one = STORE_OK;             /* what cannot be read concerns only who needs it: it is told then */
+		slot_fill(b, slot[i], &docs.v[i], &one);
 		if (slot[i]->obj)
 			want(b, KIND_incident, decide_leads_to(slot[i]->kind, slot[i]->obj));
 	}
@@ -317,12 +320,21 @@ static void change(struct batch *b, int u, const struct effect *e)
 	s->expire = e->expire;
 }
 
+/* A snapshot of a policy is named by what it says: once there it says the same for ever, and asking after it would only make every replica touch the
+ * one document that all incidents of a policy share. */
+static bool can_change(const struct slot *s)
+{
+	return s->kind != KIND_policy || s->ver == 0;
+}
+
 /* With other writers about, what was read and not written is part of the conditions too. */
 static void keep_checks(struct batch *b, int u)
 {
 	struct unit *unit = &b->units[u];
+	if (!b->has_other_writers || b->scratch.end.rests_on_writes)
+		return;
 	for (struct slot *s = b->touched; s != NULL; s = s->touched_next)
-		if (!s->is_changed && b->has_other_writers)
+		if (!s->is_changed && can_change(s))
 			check_add(b, unit, s);
 }
 
@@ -353,6 +365,7 @@ struct member *batch_add(struct batch *b, struct command *c, void *tag)
 	if (!is_first && b->mem.used > FULL_AT)
 		return NULL;
 	b->read_rc = STORE_OK;
+	b->is_beyond = false;
 	b->scratch.a = &b->mem;
 	decide(&v, c, b->now_ms, &b->scratch);
 	if (!is_first && b->read_rc == STORE_OK && writes_after(b) > STORE_WRITES_MAX) {
@@ -362,6 +375,7 @@ struct member *batch_add(struct batch *b, struct command *c, void *tag)
 	struct member *m = &b->members[b->n_members++];
 	*m = (struct member){ .command = c, .tag = tag, .unit = -1, .end = b->scratch.end };
 	m->rc = b->read_rc;
+	m->is_beyond = b->is_beyond;
 	if (m->rc == STORE_OK) {
 		keep_effects(b, m);
 		m->incident = m->end.incident.n ? view_get(b, KIND_incident, m->end.incident) : NULL;
@@ -412,11 +426,12 @@ static bool unit_txn(struct batch *b, struct unit *u, struct rng *rng, struct bu
 	return is_small;
 }
 
-/* A conflict on asking again is a definite no only if a document that is written once came first: it would still carry the token. Any other
- * may have been written by this transaction and again by somebody else since. */
-static bool is_definite(const struct store_txn *t, enum store_rc rc)
+/* Asking again has nothing to add. A conflict is a definite no only if a document that is written once came first: it would still carry the
+ * token; any other may have been written by this transaction and again by somebody else since. Fenced: nobody here will ever know, and the process
+ * has to end, at once and not with the next write, which may be long in coming. */
+static bool is_final(const struct store_txn *t, enum store_rc rc)
 {
-	return rc == STORE_OK || (rc == STORE_CONFLICT && kinds[t->w[0].kind].is_append_only);
+	return rc == STORE_OK || rc == STORE_FENCED || (rc == STORE_CONFLICT && kinds[t->w[0].kind].is_append_only);
 }
 
 /* Asks again, with the same tokens and writes, about those whose result is unknown: safe, and mostly they had been applied. "Not applied" then
@@ -425,11 +440,11 @@ static void settle_unknown(struct batch *b, const struct store_txn *txns, struct
 {
 	for (size_t i = 0; i < n; i++) {
 		bool was_unknown = results[i].rc == STORE_UNKNOWN;
-		for (int tries = 0; was_unknown && !is_definite(&txns[i], results[i].rc) && tries < UNKNOWN_TRIES; tries++) {
+		for (int tries = 0; was_unknown && !is_final(&txns[i], results[i].rc) && tries < UNKNOWN_TRIES; tries++) {
 			atomic_fetch_add_explicit(&m->unknowns, 1, memory_order_relaxed);
 			store_commit(b->store, &txns[i], &results[i], 1);
 		}
-		if (was_unknown && !is_definite(&txns[i], results[i].rc))
+		if (was_unknown && !is_final(&txns[i], results[i].rc))
 			results[i].rc = MUTANT(28) ? STORE_OK : MUTANT(29) ? STORE_BUSY : STORE_UNKNOWN;
 	}
 }
@@ -453,7 +468,7 @@ static void commit_pages_apart(struct batch *b, const struct unit *u, struct rng
 
 static bool is_overwritten(store_kind kind)
 {
-	return MUTANT(2) ? kind == KIND_incident : kind == KIND_alert || kind == KIND_group;
+	return MUTANT(2) ? kind == KIND_incident : MUTANT(45) ? kind == KIND_page : kind == KIND_alert || kind == KIND_group;
 }
 
 /* The bug of a store client that takes a lost race for a hiccup. */
@@ -495,7 +510,7 @@ static void commit_units(struct batch *b, struct rng *rng, struct metrics *m)
 	if (n > 0)
 		store_commit(b->store, txns, results, n);
 #ifdef MUT
-	if (MUTANT(2) || MUTANT(26))
+	if (MUTANT(2) || MUTANT(26) || MUTANT(45))
 		overwrite_conflicts(b, txns, results, n);
 #endif
 	settle_unknown(b, txns, results, n, m);

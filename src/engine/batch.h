@@ -18,6 +18,7 @@ struct member {
 	const struct incident *incident; /* as it will be when the unit is committed; NULL: none */
 	int unit;                        /* -1: rests on nothing that this batch changes */
 	enum store_rc rc;                /* STORE_OK: the outcome is durable (or changed nothing) */
+	bool is_beyond;                  /* it needs a document that only a newer program can read; rc is STORE_BUSY */
 };
 
 struct slot;
@@ -34,6 +35,7 @@ struct batch {
 	struct slot *wanted;             /* slots whose document has not been read yet */
 	struct slot *touched;            /* slots the decision under way has read or written */
 	enum store_rc read_rc;
+	bool is_beyond;                  /* of the decision under way: see member */
 	struct member *members;
 	size_t n_members;
 	struct unit *units;
@@ -56,7 +58,8 @@ struct member *batch_add(struct batch *b, struct command *c, void *tag);
 void batch_commit(struct batch *b, struct rng *rng, struct metrics *m);
 void batch_free(struct batch *b);
 
-/* A document as it came from the store, decoded; NULL: absent, or *ret_rc says that it cannot be read. */
+/* A document as it came from the store, decoded; NULL: absent, or *ret_rc says that it cannot be read: STORE_CORRUPT, or STORE_BUSY when it says
+ * something that only a newer program knows, as happens while replicas are brought up to a new version. Then this replica leaves it alone. */
 const void *batch_decode(struct arena *a, const struct store_doc *d, enum store_rc *ret_rc);
 /* One document, read and decoded; NULL: not there, or *ret_rc says why it could not be read. */
 const void *batch_read(struct arena *a, struct store *store, enum kind kind, struct str id, enum store_rc *ret_rc);

@@ -1,7 +1,8 @@
 /* courier.c - pages out: claim (a commit) -> read page and incident again -> send -> settle (a commit).
  *
  * The fresh read right before the send is what keeps a page from reaching somebody whose incident was acknowledged a moment ago; the
- * claim is what keeps two replicas from sending the same page. A channel without room leaves its pages due; others overtake them.
+ * claim is what keeps two replicas from sending the same page. A channel without room leaves its pages due; others overtake them. Where several
+ * replicas work, whoever wrote a page or tried it last reaches for it first (core/share.h).
  */
 #include "engine/inside.h"
 #include "base/mutant.h"
@@ -26,8 +27,9 @@ static struct settlement judge(struct engine *e, struct delivery *d)
 	static const enum verdict verdict[] = { [CHANNEL_DELIVERED] = VERDICT_DELIVERED, [CHANNEL_RETRY] = VERDICT_RETRY,
 		[CHANNEL_REFUSED] = VERDICT_REFUSED };
 	struct channel_judgement j = { .reason = S("") };
-	if (!d->was_started)
-		return (struct settlement){ .verdict = VERDICT_UNSENT, .attempt = d->attempt, .reason = S("") };
+	if (!d->was_started || d->was_given_up)
+		return (struct settlement){ .verdict = VERDICT_UNSENT, .attempt = d->attempt,
+			.reason = d->was_given_up ? S("given up: the replica was stopped before an answer came") : S("") };
 	d->how->judge(&d->mem, &d->reply, e->now_ms, &j);
 	return (struct settlement){ verdict[j.verdict], j.retry_after_ms, j.reason, d->attempt };
 }
@@ -80,14 +82,14 @@ static bool build(struct engine *e, struct delivery *d, const struct page *p, co
 	return o->how->build(&d->mem, o->settings, &m, &d->request, ret_why) == 0;
 }
 
-/* Still claimed by us, as the store has it at this moment? Somebody else may have claimed it since: a read can take long. */
-static bool is_ours(const struct engine *e, const struct page *p)
+/* Still under the claim we made, as the store has it at this moment? Somebody else may have claimed it since: a read can take long. */
+static bool is_ours(const struct engine *e, const struct page *p, const struct claimed *c)
 {
-	return p && p->status == PAGE_OWED && str_eq(p->owner, e->setup->replica);
+	return p && p->status == PAGE_OWED && p->attempt == c->attempt && str_eq(p->owner, e->setup->replica);
 }
 
 /* Sends one claimed page if it is still wanted, from its documents as they were just read. */
-static void send_one(struct engine *e, const struct store_doc *page, const struct store_doc *incident)
+static void send_one(struct engine *e, const struct claimed *c, const struct store_doc *page, const struct store_doc *incident)
 {
 	struct delivery *d = xmalloc(sizeof *d);
 	*d = (struct delivery){ .mem = ARENA(DELIVERY_ARENA), .read_mono_ms = e->mono_ms };
@@ -96,7 +98,7 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 	const struct page *p = batch_decode(&d->mem, page, &rc);
 	const struct incident *inc = batch_decode(&d->mem, incident, &rc);
 	engine_saw(e, rc);
-	if (rc == STORE_OK && is_ours(e, p) && inc && (inc->status == DETECTED || MUTANT(6))) {
+	if (rc == STORE_OK && is_ours(e, p, c) && inc && (inc->status == DETECTED || MUTANT(6))) {
 		d->page = p->id;
 		d->channel = p->channel;
 		d->attempt = p->attempt;
@@ -106,7 +108,7 @@ static void send_one(struct engine *e, const struct store_doc *page, const struc
 			return;
 		}
 		settle(e, p->id, (struct settlement){ .verdict = VERDICT_REFUSED, .attempt = p->attempt, .reason = why });
-	} else if (rc == STORE_OK && is_ours(e, p)) {
+	} else if (rc == STORE_OK && is_ours(e, p, c)) {
 		settle(e, p->id, (struct settlement){ .verdict = VERDICT_UNSENT, .attempt = p->attempt, .reason = S("") });
 	}                                                 /* unreadable now: the claim runs out and it is due again */
 	delivery_free(d);
@@ -131,7 +133,7 @@ static void send_some(struct engine *e, const struct claimed *c, size_t n)
 		e->mono_ms = e->env.mono_ms(e->env.ctx);
 	engine_saw(e, rc);
 	for (size_t i = 0; rc == STORE_OK && i < n; i++)
-		send_one(e, &docs.v[2 * i], &docs.v[2 * i + 1]);
+		send_one(e, &c[i], &docs.v[2 * i], &docs.v[2 * i + 1]);
 	store_docs_free(&docs);
 }
 
@@ -194,31 +196,41 @@ static bool is_settling(const struct engine *e, struct str page)
 	return false;
 }
 
-/* Whether it can go out now. Decoded in memory that is forgotten at once: of a crowded channel there may be very many. */
-static bool is_wanted(struct engine *e, struct arena *a, struct rooms *rooms, const struct store_doc *d)
+/* What to do about a page that is due. OTHERS: it is another replica's turn. NO_ROOM: as soon as something comes back. */
+enum look { LOOK_CLAIM, LOOK_OTHERS, LOOK_NO_ROOM, LOOK_NEVER };
+
+/* Decoded in memory that is forgotten at once: of a crowded channel there may be very many. */
+static enum look look_at(struct engine *e, struct arena *a, struct rooms *rooms, const struct store_doc *d)
 {
 	enum store_rc rc = STORE_OK;
 	arena_reset(a);
 	const struct page *p = batch_decode(a, d, &rc);
 	engine_saw(e, rc);
-	return p != NULL && !is_settling(e, p->id) && takes(e, rooms, p->channel);
+	if (rc == STORE_BUSY)
+		engine_beyond(e, KIND_page, d->id);
+	if (p == NULL)
+		return LOOK_NEVER;
+	if (!engine_is_mine(e, p->incident, p->owner, d->due))
+		return LOOK_OTHERS;
+	return !is_settling(e, p->id) && takes(e, rooms, p->channel) ? LOOK_CLAIM : LOOK_NO_ROOM;
 }
 
-/* Makes the claim of a due page a thing to do, if its channel takes it. */
-static bool claim_one(struct engine *e, struct arena *a, struct rooms *rooms, const struct store_doc *d)
+/* Makes the claim of a due page a thing to do. */
+static void claim_one(struct engine *e, const struct store_doc *d)
 {
 	enum store_rc rc = STORE_OK;
-	if (!is_wanted(e, a, rooms, d))
-		return false;
 	const struct page *p = batch_decode(&e->step_mem, d, &rc);
-	struct job *j = engine_own_job(e, CMD_CLAIM, d->id, S(""));
-	j->command.owner = e->setup->replica;
-	engine_todo(e, j);
+#ifdef MUT
+	if (MUTANT(46) && str_eq(p->owner, e->crew.me)) {
+		e->claimed[e->n_claimed++] = (struct claimed){ p->id, p->incident, p->attempt };
+		return;
+	}
+#endif
+	engine_todo(e, engine_own_job(e, CMD_CLAIM, d->id, S("")));
 	e->found[e->n_found++] = (struct found){ { .kind = d->kind, .id = p->id, .ver = d->ver, .due = d->due, .expire = d->expire }, p };
-	return true;
 }
 
-/* How far to look next time: further while nothing in reach can go out, less again when there is no such crowd. */
+/* How far to look next time: further while nothing in reach can go out or is ours, less again when there is no such crowd. */
 static void scan_next(struct engine *e, size_t seen, bool is_crowded, bool is_flowing)
 {
 	if (is_flowing)
@@ -236,23 +248,27 @@ static void claim(struct engine *e, const struct store_docs *docs)
 	struct arena peek = ARENA(PEEK_ARENA);
 	e->found = NEWN(&e->step_mem, struct found, CLAIMS_MAX);
 	e->claimed = NEWN(&e->step_mem, struct claimed, CLAIMS_MAX);
-	size_t n = 0, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
+	size_t seen[LOOK_NEVER + 1] = { 0 }, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
 	int64_t later = INT64_MAX;
-	for (size_t i = 0; i < docs->n && n < max; i++) {      /* all of them: only inside a shard are they in order */
+	for (size_t i = 0; i < docs->n && seen[LOOK_CLAIM] < max; i++) {
 		const struct store_doc *d = &docs->v[i];
 		if (d->due + e->now_err_ms > e->now_ms) {
 			later = d->due < later ? d->due : later;
 			continue;
 		}
+		enum look look = look_at(e, &peek, &rooms, d);
+		if (look == LOOK_CLAIM)
+			claim_one(e, d);
+		seen[look]++;
 		due++;
-		n += claim_one(e, &peek, &rooms, d);
 	}
 	arena_free(&peek);
+	size_t n = seen[LOOK_CLAIM];
 	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan && docs->n < SCAN_MAX;
 	scan_next(e, docs->n, is_crowded, n == max);
 	if (n < max && later != INT64_MAX && later + e->now_err_ms < e->next_page_ms)
 		e->next_page_ms = later + e->now_err_ms;
-	if (n < due && e->now_ms + FULL_MS < e->next_page_ms)
+	if (seen[LOOK_NO_ROOM] > 0 && e->now_ms + FULL_MS < e->next_page_ms)
 		e->next_page_ms = e->now_ms + FULL_MS;     /* no room for some: again when something comes back, or soon */
 	if (n == max || is_crowded)
 		e->next_page_ms = e->now_ms;
@@ -266,7 +282,7 @@ void courier_look(struct engine *e)
 	size_t least = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : SCAN_MIN;
 	if (e->page_scan < least)
 		e->page_scan = least;
-	e->next_page_ms = e->now_ms + LOOK_AHEAD_MS;
+	e->next_page_ms = e->now_ms + engine_look_ahead_ms(e);
 	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, e->page_scan, &docs);
 	engine_saw(e, rc);
 	if (rc != STORE_OK)

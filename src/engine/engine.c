@@ -19,10 +19,14 @@ struct engine *engine_new(const struct env *env, const struct setup *setup)
 	e->env = *env;
 	e->setup = setup;
 	e->step_mem = ARENA(64 << 20);
+	e->janitor.mem = ARENA(64 << 20);
 	env->random(env->ctx, &seed, sizeof seed);
 	e->rng = rng_seeded(seed);
 	store_info(env->store, &e->store_info);
 	assert(e->store_info.shards > 0);
+	e->replicas.mem = ARENA(64 << 10);
+	e->crew.me = setup->replica;
+	e->metrics.replicas_live = 1;
 	return e;
 }
 
@@ -39,6 +43,8 @@ void engine_free(struct engine *e)
 	free(e->waiting.v);
 	free(e->todo.v);
 	arena_free(&e->step_mem);
+	arena_free(&e->replicas.mem);
+	arena_free(&e->janitor.mem);
 	batch_free(&e->batch);
 	free(e);
 }
@@ -169,6 +175,42 @@ void engine_count(struct engine *e, const struct member *x)
 	count_pages(m, x);
 }
 
+enum store_rc engine_put(struct engine *e, enum kind kind, struct str id, const void *obj, uint64_t expect, int64_t expire, int tries)
+{
+	struct buf json = BUF(STORE_BODY_MAX);
+	struct store_write w = { .op = STORE_PUT, .kind = (store_kind)kind, .id = id, .expect = expect, .due = STORE_NO_DUE, .expire = expire };
+	struct store_txn t = { .w = &w, .n = 1 };
+	struct store_result r = { .rc = STORE_TOOBIG };
+	desc_write(&json, kinds[kind].entity, obj, V_STORE);
+	w.body = buf_str(&json);
+	desc_keys(&e->step_mem, kinds[kind].entity, obj, w.idx, STORE_IDX);
+	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
+	for (int i = 0; json.err == 0 && (i == 0 || r.rc == STORE_UNKNOWN) && i < tries; i++)
+		store_commit(e->env.store, &t, &r, 1);
+	buf_free(&json);
+	return r.rc;
+}
+
+int64_t engine_look_ahead_ms(const struct engine *e)
+{
+	return e->crew.n_others > 0 ? LOOK_AMONG_OTHERS_MS : LOOK_AHEAD_MS;
+}
+
+bool engine_is_mine(const struct engine *e, struct str incident, struct str holder, int64_t due_ms)
+{
+	return share_is_mine(&e->crew, incident, holder, e->now_ms - e->now_err_ms - due_ms);
+}
+
+void engine_beyond(struct engine *e, enum kind kind, struct str id)
+{
+	enum { EVERY_MS = 60 * 1000 };
+	if (e->now_ms < e->next_beyond_log_ms)
+		return;
+	e->next_beyond_log_ms = e->now_ms + EVERY_MS;
+	engine_log(e, LOG_WARN, S(""), "%s %.*s was written by a newer version of tocsin, which this one does not understand: it is left as it is; "
+	    "bring this replica up to that version", kinds[kind].entity->name, STR_ARG(id));
+}
+
 /* A policy in force is stored under its snapshot id before any incident names it. */
 static enum store_rc keep_policy(struct engine *e, const struct policy *p, struct str ref)
 {
@@ -180,17 +222,8 @@ static enum store_rc keep_policy(struct engine *e, const struct policy *p, struc
 	store_docs_free(&docs);
 	if (rc != STORE_OK || is_there)
 		return rc;
-	struct buf json = BUF(STORE_BODY_MAX);
-	desc_write(&json, &policy_entity, p, V_STORE);
-	struct store_write w = { .op = STORE_PUT, .kind = kind, .id = ref, .expect = STORE_ABSENT, .due = STORE_NO_DUE,
-		.expire = STORE_NO_DUE, .body = buf_str(&json) };
-	struct store_txn t = { .w = &w, .n = 1 };
-	struct store_result r = { .rc = STORE_TOOBIG };
-	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
-	for (int i = 0; json.err == 0 && (i == 0 || r.rc == STORE_UNKNOWN) && i < TRIES; i++)
-		store_commit(e->env.store, &t, &r, 1);
-	buf_free(&json);
-	return r.rc == STORE_CONFLICT ? STORE_OK : r.rc;     /* another replica was first: the content is the same by its name */
+	rc = engine_put(e, KIND_policy, ref, p, STORE_ABSENT, STORE_NO_DUE, TRIES);
+	return rc == STORE_CONFLICT ? STORE_OK : rc;         /* another replica was first: the content is the same by its name */
 }
 
 enum store_rc engine_configure(struct engine *e, const struct setup *setup)
@@ -203,6 +236,7 @@ enum store_rc engine_configure(struct engine *e, const struct setup *setup)
 			return rc;
 	}
 	e->setup = setup;
+	e->crew.me = setup->replica;
 	return STORE_OK;
 }
 
@@ -223,6 +257,8 @@ static int64_t next_wake(const struct engine *e)
 		in = timer;
 	if (!e->is_quiet && !e->is_draining && page < in)
 		in = page;
+	if (e->store_info.many_writers && e->replicas.next_ms - e->now_ms < in)
+		in = e->replicas.next_ms - e->now_ms;
 	for (size_t i = 0; i < e->waiting.n; i++)
 		if (e->waiting.v[i].try_at_ms - e->mono_ms < in)
 			in = e->waiting.v[i].try_at_ms - e->mono_ms;
@@ -260,6 +296,7 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 	intake(e);
 	courier_send(e);
 	janitor_step(e);
+	replicas_beat(e);
 	return next_wake(e);
 }
 
@@ -276,6 +313,8 @@ void engine_play(struct engine *e, bool is_quiet, int64_t reign)
 
 bool engine_drain(struct engine *e)
 {
+	if (!e->is_draining)
+		e->replicas.next_ms = 0;          /* the others hear of it at once, and take over what is not in hand */
 	e->is_draining = true;
 	return e->waiting.n == 0 && e->todo.n == 0 && e->sends_out == 0;
 }

@@ -7,6 +7,7 @@
  *	intake      batch of commands, group commit, answers
  *	timekeeper  asks the store which incidents are due
  *	courier     claims due pages, reads them again with their incident, sends, settles
+ *	replicas    signs of life, where several replicas share the store
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -43,6 +44,7 @@ struct delivery {
 	int64_t read_mono_ms;            /* when the incident was read: a send may start for 1 s after that, else it goes back as unsent */
 	struct wire_reply reply;      /* the shell fills these in; texts in .mem */
 	bool was_started;                /* false: given back unsent */
+	bool was_given_up;               /* begun, and the process ends before it is known how it ended: whoever is next sends it again at once */
 };
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
@@ -66,7 +68,8 @@ struct setup {                           /* immutable; swapped whole on reload *
 	const struct outlet *outlets;
 	size_t n_outlets;
 	struct str public_url;
-	struct str replica;              /* this replica's name */
+	struct str replica;              /* this replica's name: nobody else's, and not that of an earlier life */
+	struct str version;              /* of the program */
 };
 
 struct engine;
@@ -87,6 +90,8 @@ void engine_play(struct engine *e, bool is_quiet, int64_t reign);
 
 /* Drain: no new claims from now on. True when nothing is in hand (no job waiting, no delivery out). */
 bool engine_drain(struct engine *e);
+/* The last thing after a drain: takes this replica off the list of replicas. Tried once; whoever is not seen any more is gone anyway. */
+void engine_leave(struct engine *e);
 
 const struct metrics *engine_metrics(const struct engine *e);
 enum store_rc engine_health(const struct engine *e);         /* STORE_OK, or the latest fault of the last few seconds: what /readyz says */

@@ -1,6 +1,7 @@
-/* inside.h - the engine's own state, shared by its parts: intake, timekeeper, courier, numbers. Inside engine/ only. */
+/* inside.h - the engine's own state, shared by its parts: intake, timekeeper, courier, numbers, replicas. Inside engine/ only. */
 #ifndef ENGINE_INSIDE_H
 #define ENGINE_INSIDE_H
+#include "core/share.h"
 #include "engine/batch.h"
 
 /* Incident numbers nobody else has: a block reserved by a commit of its own, so that batches never meet on one counter. */
@@ -9,13 +10,31 @@ struct numbers {
 	enum store_rc step_rc;           /* why there is none in this step: asked once, not for every command */
 };
 
+/* This replica's own document, and the memory of the others' names. */
+struct replicas {
+	struct arena mem;
+	uint64_t ver;                    /* of our document; counts when it is known */
+	bool is_ver_known;
+	int64_t started_ms, next_ms;     /* store time of our first sign of life, and of the next one */
+};
+
 /* Jobs that must be tried again later (the store was busy, or somebody else wrote first). */
 struct waiting { struct job *job; int64_t try_at_ms; };
 struct waiting_list { struct waiting *v; size_t n, cap; };
 /* A due page as it was found: what its claim is decided on. */
 struct found { struct store_doc doc; const struct page *page; };
-struct claimed { struct str page, incident; };
+struct claimed { struct str page, incident; int64_t attempt; };
 struct job_list { struct job **v; size_t n, cap; };
+
+/* Where the walks over what may be forgotten are. */
+struct janitor {
+	int64_t next_ms;                 /* store time of the next look */
+	bool has_more;                   /* the last one did not get to its end */
+	char after[64];                  /* resolved incidents: the key to go on from */
+	unsigned shard;                  /* alerts: the scan's place */
+	char cursor[STORE_KEY_MAX + 1];
+	struct arena mem;                /* of one document */
+};
 
 struct engine {
 	struct env env;
@@ -24,6 +43,8 @@ struct engine {
 	struct store_info store_info;
 	struct batch batch;
 	struct numbers numbers;
+	struct replicas replicas;
+	struct crew crew;                /* who else works on this store, as far as we know */
 	struct waiting_list waiting;
 	struct job_list todo;            /* of this step, in the order in which it is decided */
 	struct arena step_mem;           /* what lives for one step */
@@ -43,14 +64,16 @@ struct engine {
 	int64_t id_ms;
 	int64_t next_timer_ms;           /* store time of the next look for due incidents, */
 	int64_t next_page_ms;            /* for due pages, */
-	int64_t next_purge_ms;           /* for what may be forgotten */
+	struct janitor janitor;
 #ifdef MUT
 	int64_t cursor_ms;               /* of those who believe a due index may be read on from where they were */
 #endif
-	size_t page_scan;                /* how many due pages to look at; grows while the first ones have no room */
+	size_t page_scan, timer_scan;    /* how much of what is due to look at; grows while the first of it is not for us, or has no room */
+	int64_t next_beyond_log_ms;      /* store time before which a document that a newer program wrote is not spoken of again */
 };
 
-enum { LOOK_AHEAD_MS = 5000, PURGE_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
+/* What another replica has written must be found by looking: soon enough for its pages, often enough for every slot of share.h. */
+enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
 	CALM_MS = 3000 };
 
 /* Counts what a committed member did. */
@@ -60,6 +83,15 @@ void engine_wake_for(struct engine *e, const struct batch *b);
 void engine_saw(struct engine *e, enum store_rc rc);         /* remembers the health of the store */
 void engine_fresh_id(struct engine *e, char out[37]);
 void engine_log(struct engine *e, enum log_level level, struct str incident, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* When to look again at the latest for what is due. */
+int64_t engine_look_ahead_ms(const struct engine *e);
+/* Is this ours to take now? due_ms: since when it is due; see share.h. */
+bool engine_is_mine(const struct engine *e, struct str incident, struct str holder, int64_t due_ms);
+/* One document in a commit of its own, expected at this version; asked again, `tries` times in all, while the result is unknown. */
+enum store_rc engine_put(struct engine *e, enum kind kind, struct str id, const void *obj, uint64_t expect, int64_t expire, int tries);
+/* A document that a newer program wrote is left to the replicas that run it. Said once a minute. */
+void engine_beyond(struct engine *e, enum kind kind, struct str id);
 
 void engine_todo(struct engine *e, struct job *j);
 /* A job of the engine itself: nobody waits for its answer, owner is NULL, and it is freed when it ends. `id` is copied behind it; so is reason. */
@@ -71,8 +103,11 @@ void intake(struct engine *e);
 void intake_expire(struct engine *e);                        /* those whose time is over are told so, without the store */
 /* numbers.c: at least one number is at hand afterwards, or why not. wanted: how many may be needed soon. */
 enum store_rc numbers_need(struct engine *e, size_t wanted);
-/* timekeeper.c: due incidents become things to do; what is long over is forgotten. */
+/* replicas.c: a sign of life, and who else there is. */
+void replicas_beat(struct engine *e);
+/* timekeeper.c: due incidents become things to do. */
 void timekeeper_look(struct engine *e);
+/* janitor.c: what is long over is forgotten, a little each minute. */
 void janitor_step(struct engine *e);
 /* courier.c: ends of attempts and due pages become things to do; what was claimed is sent after the commit. */
 void courier_settle(struct engine *e, struct delivery **sent, size_t n);

@@ -47,10 +47,13 @@ static void look_again(struct engine *e, enum store_rc rc)
 
 static void finish_own(struct engine *e, struct member *x)
 {
-	if (x->rc != STORE_OK && !MUTANT(4))
+	if (x->is_beyond)
+		engine_beyond(e, x->command->kind == CMD_TIMER ? KIND_incident : KIND_page, x->command->kind == CMD_TIMER ? x->command->incident : x->command->page);
+	else if (x->rc != STORE_OK && !MUTANT(4))
 		look_again(e, x->rc);
 	else if (x->end.outcome == OUT_CLAIMED)
-		e->claimed[e->n_claimed++] = (struct claimed){ arena_str(&e->step_mem, x->command->page), arena_str(&e->step_mem, x->end.incident) };
+		e->claimed[e->n_claimed++] = (struct claimed){ arena_str(&e->step_mem, x->command->page), arena_str(&e->step_mem, x->end.incident),
+			x->end.attempt };
 }
 
 /* Jittered, longer each time, and never past the deadline: whoever waits is told by then. */
@@ -95,6 +98,7 @@ static enum store_rc prepare(struct engine *e, struct job *j, size_t wanted)
 	if (j->deadline_ms == 0)
 		j->deadline_ms = e->mono_ms + REPLY_WITHIN_MS;
 	c->jitter = rng_u64(&e->rng);
+	c->owner = e->setup->replica;
 	if (c->kind != CMD_HAND_BACK && (c->kind != CMD_EVENT || c->event.action != EVENT_TRIGGER))
 		return STORE_OK;
 	if (c->kind == CMD_EVENT)
@@ -111,8 +115,7 @@ static void prefetch(struct batch *b, struct job **jobs, size_t n)
 	const struct command *c[BATCH_MAX];
 	for (size_t i = 0; i < n; i++)
 		c[i] = &jobs[i]->command;
-	if (n > 1)
-		batch_prefetch(b, c, n);
+	batch_prefetch(b, c, n);
 }
 
 /* As many of these as fit into one group commit, in their order; how many. */

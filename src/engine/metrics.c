@@ -26,4 +26,6 @@ void metrics_write(const struct metrics *m, struct buf *b, bool is_openmetrics)
 	buf_fmt(b, "# HELP tocsin_engine_last_cycle_timestamp_seconds When the engine last went round.\n"
 	    "# TYPE tocsin_engine_last_cycle_timestamp_seconds gauge\ntocsin_engine_last_cycle_timestamp_seconds %lld.%03lld\n",
 	    (long long)(cycle_ms / 1000), (long long)(cycle_ms % 1000));
+	buf_fmt(b, "# HELP tocsin_replicas_live Replicas at work on this store, as this one sees them.\n# TYPE tocsin_replicas_live gauge\n"
+	    "tocsin_replicas_live %lld\n", (long long)atomic_load_explicit(&m->replicas_live, memory_order_relaxed));
 }

@@ -33,6 +33,7 @@ struct metrics {
 	COUNTER_LIST(METRIC_MEMBER)
 #undef METRIC_MEMBER
 	atomic_int_fast64_t last_cycle_ms;       /* wall/store time of the latest step */
+	atomic_int_fast64_t replicas_live;       /* this one too */
 };
 void metrics_write(const struct metrics *m, struct buf *b, bool is_openmetrics);
 #endif

@@ -5,9 +5,8 @@
  */
 #include "engine/inside.h"
 #include "base/mutant.h"
-#include <assert.h>
 
-enum { BLOCK_MAX = 256, TRIES = 4 };
+enum { BLOCK_MAX = 1024, TRIES = 4 };
 
 /* STORE_CONFLICT: another replica took its block first; look again. */
 static enum store_rc reserve(struct engine *e, int64_t block)
@@ -19,26 +18,17 @@ static enum store_rc reserve(struct engine *e, int64_t block)
 	store_kind kind = KIND_counter;
 	rc = store_get(e->env.store, &kind, &id, 1, &docs);
 	uint64_t ver = rc == STORE_OK ? docs.v[0].ver : 0;
+	const struct counter *had = ver ? batch_decode(&a, &docs.v[0], &rc) : NULL;
 	store_docs_free(&docs);
-	const struct counter *had = rc == STORE_OK && ver ? batch_read(&a, e->env.store, KIND_counter, id, &rc) : NULL;
 	struct counter c = { .id = id, .next = (had ? had->next : 1) + block };
-	struct buf json = BUF(1024);
-	desc_write(&json, &counter_entity, &c, V_STORE);
-	assert(json.err == 0);
-	struct store_write w = { .op = STORE_PUT, .kind = kind, .id = id, .expect = ver, .due = STORE_NO_DUE, .expire = STORE_NO_DUE,
-		.body = buf_str(&json) };
-	struct store_txn t = { .w = &w, .n = 1 };
-	struct store_result r = { .rc = rc };
-	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
-	for (int i = 0; rc == STORE_OK && (i == 0 || r.rc == STORE_UNKNOWN) && i < TRIES; i++)
-		store_commit(e->env.store, &t, &r, 1);
-	if (r.rc == STORE_OK) {
+	if (rc == STORE_OK)
+		rc = engine_put(e, KIND_counter, id, &c, ver, STORE_NO_DUE, TRIES);
+	if (rc == STORE_OK) {
 		e->numbers.next = c.next - block;
 		e->numbers.end = c.next + MUTANT(39);
 	}
-	buf_free(&json);
 	arena_free(&a);
-	return r.rc;
+	return rc;
 }
 
 enum store_rc numbers_need(struct engine *e, size_t wanted)

@@ -1,53 +1,68 @@
-/* timekeeper.c - asks the store what is due and what may be forgotten.
+/* timekeeper.c - asks the store what is due.
  *
  * There is no list of timers in memory that could be lost: the question is asked of the store, from the lowest due on, no cursor. The only thing
- * kept is when to ask next: at the earliest due that was seen or written, and every few seconds for what others wrote.
+ * kept is when to ask next: at the earliest due that was seen or written, and every few seconds for what others wrote; every second while
+ * there are others, whose share is passed over until it is this replica's turn (core/share.h).
  */
 #include "engine/inside.h"
 #include "base/mutant.h"
 #include <assert.h>
 
-enum { TIMERS_MAX = 128, PURGE_MAX = 200 };
+enum { TIMERS_MAX = 128, TIMER_SCAN_MAX = 1 << 13 };
+
+/* Makes those that are due and ours things to do; how many, and how many more are due. */
+static size_t take_due(struct engine *e, const struct store_docs *docs, size_t *ret_left)
+{
+	size_t n = 0, left = 0;
+	for (size_t i = 0; i < docs->n && n < TIMERS_MAX; i++) {
+		const struct store_doc *d = &docs->v[i];
+		int64_t due = d->due + e->now_err_ms;      /* not early: its time plus what the clock may be off */
+#ifdef MUT
+		if (MUTANT(11) && d->due < e->cursor_ms)
+			continue;
+		e->cursor_ms = d->due;
+#endif
+		if (due > e->now_ms) {
+			e->next_timer_ms = due < e->next_timer_ms ? due : e->next_timer_ms;
+		} else if (engine_is_mine(e, d->id, S(""), d->due)) {
+			engine_todo(e, engine_own_job(e, CMD_TIMER, d->id, S("")));
+			n++;
+		} else {
+			left++;
+		}
+	}
+	*ret_left = left;
+	return n;
+}
+
+/* A look that was filled up by what is due may hide more behind it: again at once, and further when all of that was the others' share. */
+static void scan_next(struct engine *e, size_t seen, size_t taken, size_t left)
+{
+	bool is_full = seen == e->timer_scan && taken + left == seen, is_hidden = is_full && taken == 0 && seen < TIMER_SCAN_MAX;
+	if (taken == TIMERS_MAX || (is_full && taken > 0) || is_hidden)
+		e->next_timer_ms = e->now_ms;
+	if (is_hidden)
+		e->timer_scan *= 2;
+	else if (seen < e->timer_scan / 2)
+		e->timer_scan /= 2;
+}
 
 void timekeeper_look(struct engine *e)
 {
 	struct store_docs docs = { 0 };
-	size_t n = 0;
 	if (e->now_ms < e->next_timer_ms)
 		return;
-	enum store_rc rc = store_due(e->env.store, KIND_incident, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, TIMERS_MAX, &docs);
+	if (e->timer_scan < TIMERS_MAX)
+		e->timer_scan = TIMERS_MAX;
+	enum store_rc rc = store_due(e->env.store, KIND_incident, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, e->timer_scan, &docs);
 	engine_saw(e, rc);
-	e->next_timer_ms = rc == STORE_OK ? e->now_ms + LOOK_AHEAD_MS : e->now_ms + rng_between(&e->rng, 200, 1000);
-	for (size_t i = 0; rc == STORE_OK && i < docs.n; i++) {     /* all of them: only inside a shard are they in order */
-		int64_t due = docs.v[i].due + e->now_err_ms;       /* not early: its time plus what the clock may be off */
-#ifdef MUT
-		if (MUTANT(11) && docs.v[i].due < e->cursor_ms)
-			continue;
-		e->cursor_ms = docs.v[i].due;
-#endif
-		if (due <= e->now_ms) {
-			engine_todo(e, engine_own_job(e, CMD_TIMER, docs.v[i].id, S("")));
-			n++;
-		} else if (due < e->next_timer_ms) {
-			e->next_timer_ms = due;
-		}
+	if (rc == STORE_OK) {
+		size_t left, n;
+		e->next_timer_ms = e->now_ms + engine_look_ahead_ms(e);
+		n = take_due(e, &docs, &left);
+		scan_next(e, docs.n, n, left);
+	} else {
+		e->next_timer_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
 	}
-	if (n == TIMERS_MAX)
-		e->next_timer_ms = e->now_ms;
 	store_docs_free(&docs);
-}
-
-void janitor_step(struct engine *e)
-{
-	static const enum kind forgotten[] = { KIND_incident, KIND_alert, KIND_entry, KIND_page, KIND_receipt, KIND_token };
-	if (e->now_ms < e->next_purge_ms)
-		return;
-	e->next_purge_ms = e->now_ms + PURGE_EVERY_MS;
-	for (size_t i = 0; i < COUNT(forgotten); i++) {
-		size_t done = 0;
-		enum store_rc rc = store_purge(e->env.store, (store_kind)forgotten[i], e->now_ms, PURGE_MAX, &done);
-		engine_saw(e, rc);
-		if (rc == STORE_OK && done == PURGE_MAX)
-			e->next_purge_ms = e->now_ms + 1000;
-	}
 }

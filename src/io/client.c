@@ -459,20 +459,28 @@ size_t client_in_flight(const struct client *c)
 	return c->n_in_flight;
 }
 
-void client_free(struct client *c)
+size_t client_give_up(struct client *c, struct client_transfer **done, size_t max)
 {
-	if (c == NULL)
-		return;
-	while (c->under_way) {
-		struct call *k = c->under_way;
+	size_t n = 0;
+	for (struct client_transfer *t; n < max && (t = take_refused(c)) != NULL;)
+		done[n++] = t;
+	for (struct call *k; n < max && (k = c->under_way) != NULL;) {
+		done[n++] = k->transfer;
+		k->transfer->reply = (struct wire_reply){ .error = S("broken off by us") };
 		curl_multi_remove_handle(c->multi, k->easy);
 		link_out(c, k);
 		call_end(c, k);
 	}
-	for (struct call *k; (k = c->refused) != NULL;) {
-		c->refused = k->next;
-		call_end(c, k);
-	}
+	return n;
+}
+
+void client_free(struct client *c)
+{
+	struct client_transfer *aborted[16];
+	if (c == NULL)
+		return;
+	while (client_give_up(c, aborted, COUNT(aborted)) > 0)
+		continue;
 	for (struct call *k; (k = c->spare) != NULL;) {
 		c->spare = k->next;
 		call_free(k);

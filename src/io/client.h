@@ -24,6 +24,8 @@ void client_free(struct client *c);                                            /
 void client_start(struct client *c, struct client_transfer *t);                /* by the thread that steps */
 /* Moves transfers on; waits up to timeout_ms when there is nothing to do; puts those that ended into done and returns how many. */
 size_t client_step(struct client *c, int timeout_ms, struct client_transfer **done, size_t max);
+/* Breaks off what is under way and gives it back with an error and no status, max at a time; 0: nothing is left. */
+size_t client_give_up(struct client *c, struct client_transfer **done, size_t max);
 void client_wake(struct client *c);                                            /* any thread: makes a waiting step return */
 size_t client_in_flight(const struct client *c);
 void client_perform(struct client_transfer *t, int64_t timeout_ms);            /* one, blocking: for the command line */

@@ -1,9 +1,10 @@
-/* commands.c - serve, config check, config show and the offline form of token create, from their parsed lines. */
+/* commands.c - which function carries out which command of main; serve, config check and config show themselves. */
 #include "main/commands.h"
 #include "cli/command.h"
 #include "main/admin.h"
 #include "main/config.h"
 #include "main/serve.h"
+#include "main/tools.h"
 #include <string.h>
 
 enum { OUTPUT_MAX = 128 << 20 };
@@ -84,6 +85,9 @@ static int run_show(struct cli *c)
 static const struct { const char *name; int (*run)(struct cli *c); } commands[] = {
 	{ "serve", run_serve }, { "config check", run_check }, { "config show", run_show },
 	{ "token create", admin_token_create },
+	{ "storage copy", tool_storage_copy }, { "storage info", tool_storage_info }, { "backup", tool_backup }, { "restore", tool_restore },
+	{ "fsck", tool_fsck }, { "migrate status", tool_migrate_status }, { "migrate up", tool_migrate_up }, { "migrate to", tool_migrate_to },
+	{ "migrate verify", tool_migrate_verify },
 };
 
 int command_run(void *ctx, struct cli *c)

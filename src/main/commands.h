@@ -1,4 +1,4 @@
-/* commands.h - the commands that the command line leaves to main: serve, config check, config show. */
+/* commands.h - the commands that the command line leaves to main: those that read configurations and open stores. */
 #ifndef MAIN_COMMANDS_H
 #define MAIN_COMMANDS_H
 #include "cli/cli.h"

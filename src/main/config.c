@@ -19,6 +19,7 @@ ENTITY_TABLE(config_storage, CONFIG_STORAGE, "Where incidents are kept.");
 ENTITY_TABLE(config_standby, CONFIG_STANDBY, "For whom it stands by, and when it takes over.");
 ENTITY_TABLE(config_auth, CONFIG_AUTH, "Who may use the API.");
 ENTITY_TABLE(config_defaults, CONFIG_DEFAULTS, "For everything that says nothing else.");
+ENTITY_TABLE(config_retention, CONFIG_RETENTION, "How long what is over is kept.");
 ENTITY_TABLE(config_file, CONFIG_FILE, "One configuration.");
 
 /* The part of a channel that every type has. */
@@ -267,6 +268,16 @@ static void fill_defaults(struct config *c)
 	}
 }
 
+/* What is about an incident cannot be kept longer than the incident. Unless it is said otherwise, it is not. */
+static void read_retention(struct load *l)
+{
+	struct config_retention *r = &l->c->file.retention;
+	r->incidents = r->incidents ? r->incidents : 400 * 24 * hour_ms;
+	if (r->events > r->incidents)
+		FAULT(l, CODE_RETENTION, S("retention.events"), "retention.events: must not be longer than retention.incidents");
+	r->events = r->events ? r->events : 30 * 24 * hour_ms < r->incidents ? 30 * 24 * hour_ms : r->incidents;
+}
+
 static void make_world(struct config *c)
 {
 	struct world *w = &c->world;
@@ -276,7 +287,8 @@ static void make_world(struct config *c)
 	w->page_life_ms = 15 * minute_ms;
 	w->claim_ms = minute_ms / 2;
 	w->receipt_ms = 24 * hour_ms;
-	w->keep_ms = 400 * 24 * hour_ms;
+	w->keep_ms = c->file.retention.incidents;
+	w->events_ms = c->file.retention.events;
 	world_make_index(&c->mem, w);
 }
 
@@ -292,6 +304,7 @@ static void load_tree(struct load *l)
 	read_channels(l);
 	read_sources(l);
 	process_read(l);
+	read_retention(l);
 	make_world(c);
 	secrets_fill(l);
 	check_all(l);

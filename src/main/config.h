@@ -45,6 +45,7 @@ ENTITY_STRUCT(config_server, CONFIG_SERVER);
 #define CONFIG_STORAGE(X, E) \
 	X(E, ENUM,   driver,   config_driver, 0, 0,    0, "sqlite: one file; json: a directory; postgres, dynamodb: any number of replicas; memory: forgets everything at the end.") \
 	X(E, STR,    path,     ,              0, 1, 4000, "sqlite, json: the file or directory, from the working directory.") \
+	X(E, STR,    export,   ,              0, 1, 4000, "json: where the incidents are kept as a JSON array for people and scripts; incidents.json in the directory unless given.") \
 	X(E, STR,    min_free, ,              0, 1,   32, "sqlite, json: below so much free space alerts are refused while pages still go out; 64MiB unless given.") \
 	X(E, STR,    url,      ,              0, 1, 4000, "postgres: postgresql://USER@HOST/DATABASE, without a password.") \
 	X(E, SECRET, password, ,              0, 0,    0, "postgres: the password; where libpq looks for one unless given.") \
@@ -73,6 +74,11 @@ ENTITY_STRUCT(config_defaults, CONFIG_DEFAULTS);
 	X(E, DUR,    yield_after,     , 0, 0, 86400000, "Yields when the primary has been seen at work for so long without a gap; 30s unless given.") \
 	X(E, DUR,    copy,            , 0, 0, 34560000000, "How far back incidents that are over are copied; 24h unless given. Open ones are always.")
 ENTITY_STRUCT(config_standby, CONFIG_STANDBY);
+/* Ten years at most: longer is for an archive, see docs/storage.md. */
+#define CONFIG_RETENTION(X, E) \
+	X(E, DUR, incidents, , 0, 3600000, 315360000000, "How long an incident is kept after it was resolved, with its timeline and its pages; 400d.") \
+	X(E, DUR, events,    , 0, 3600000, 315360000000, "How long repeated alerts are kept: dedup keys that are over, and the timeline's lines about them; 30d.")
+ENTITY_STRUCT(config_retention, CONFIG_RETENTION);
 
 /* The file itself. What a channel or a source takes depends on its type, so these two are read in a second step. */
 #define CONFIG_FILE(X, E) \
@@ -83,6 +89,7 @@ ENTITY_STRUCT(config_standby, CONFIG_STANDBY);
 	X(E, SUB,  storage,  config_storage,  0, 0,     0, "Where incidents are kept.") \
 	X(E, SUB,  auth,     config_auth,     0, 0,     0, "Who may use the API.") \
 	X(E, SUB,  defaults, config_defaults, 0, 0,     0, "For everything below that says nothing else.") \
+	X(E, SUB,  retention, config_retention, 0, 0,   0, "How long what is over is kept.") \
 	X(E, ANY,  channels, ,                0, 0,     0, "Ways to reach people: id to {type, settings}.") \
 	X(E, LIST, users,    user,            0, 0, 10000, "People who can be paged.") \
 	X(E, LIST, policies, policy,          0, 0, 10000, "Who is paged, in which order.") \
@@ -103,6 +110,7 @@ struct config {
 	enum config_log_format log_format;
 	enum config_driver driver;
 	struct str storage_path;         /* sqlite, json, postgres (its URL): what to open; else empty */
+	struct str export_path;          /* json: the file that is kept in step; else empty */
 	int64_t min_free;                /* bytes; 64 MiB unless given; 0: no gate */
 	bool auth_required;
 	struct config_file file;         /* as read, defaults filled in */
@@ -122,6 +130,9 @@ struct str config_find(const struct config_outside *o, struct report *r);
 
 /* What is in force as YAML or JSON: defaults filled in, secrets as references, never their values. */
 void config_show(const struct config *c, struct buf *b, bool as_json);
+
+/* Whether a PostgreSQL URL or keywords hold a password, which belongs into a secret: user:password@ or password=. */
+bool url_holds_password(struct str url);
 
 /* "64MiB", "1GiB", "500000": bytes. EINVAL: not a size. */
 int bytes_read(struct str s, int64_t *ret) MUST_USE;

@@ -43,7 +43,8 @@ static int terminal_width(void)
 int main(int argc, char **argv)
 {
 	struct cli_outside o = {
-		.in = stdin, .out = stdout, .err = stderr, .is_terminal = isatty(STDOUT_FILENO) == 1, .width = terminal_width(),
+		.in = stdin, .out = stdout, .err = stderr, .is_terminal = isatty(STDOUT_FILENO) == 1,
+		.is_talk_terminal = isatty(STDERR_FILENO) == 1, .width = terminal_width(),
 		.env = real_env, .perform = real_perform, .now_ms = real_now, .sleep_ms = real_sleep, .run_main = command_run,
 		.explain = command_explain,
 	};

@@ -118,6 +118,7 @@ void bytes_write(struct buf *b, int64_t bytes)
 #define WITH(driver) (1u << DRIVER_##driver)
 static const struct { const char *key; unsigned drivers, needed; const char *what; } storage_keys[] = {
 	{ "path",     WITH(SQLITE) | WITH(JSON),        WITH(SQLITE) | WITH(JSON), "a file (sqlite) or a directory (json)" },
+	{ "export",   WITH(JSON),                       0,                         "" },
 	{ "min_free", WITH(SQLITE) | WITH(JSON),        0,                         "" },
 	{ "url",      WITH(POSTGRES),                   WITH(POSTGRES),            "postgresql://USER@HOST/DATABASE" },
 	{ "password", WITH(POSTGRES),                   0,                         "" },
@@ -142,8 +143,7 @@ static void check_storage_keys(struct load *l, enum config_driver driver)
 	}
 }
 
-/* user:password@ in a URL, or password= among keywords. */
-static bool holds_password(struct str url)
+bool url_holds_password(struct str url)
 {
 	struct str head, rest = url, user, word;
 	if (!str_cut(url, '@', &head, &rest))
@@ -159,10 +159,12 @@ static void read_storage(struct load *l)
 	l->c->driver = s->driver;
 	l->c->storage_path = s->driver == DRIVER_POSTGRES ? s->url : s->path;
 	l->c->min_free = MIN_FREE_DEFAULT;
+	if (s->driver == DRIVER_JSON)
+		l->c->export_path = s->export.n ? s->export : arena_fmt(&l->c->mem, "%.*s/incidents.json", STR_ARG(s->path));
 	check_storage_keys(l, s->driver);
 	if (s->min_free.n && bytes_read(s->min_free, &l->c->min_free))
 		FAULT(l, CODE_STORAGE, S("storage.min_free"), "storage.min_free: must be a size such as 64MiB, not \"%.*s\"", STR_ARG(s->min_free));
-	if (s->url.n && holds_password(s->url))
+	if (s->url.n && url_holds_password(s->url))
 		FAULT(l, CODE_LITERAL, S("storage.url"), "storage.url: holds a password; take it out and give storage.password: {env: NAME} or {file: PATH}");
 	if (s->shards & (s->shards - 1))
 		FAULT(l, CODE_STORAGE, S("storage.shards"), "storage.shards: must be a power of two such as 16, not %lld", (long long)s->shards);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum { CHUNK = 200, STORY_MAX = 24 << 10, BODY_MAX = 480 << 10, DOC_ARENA = 64 << 20 };
-#define GIVEN_BACK S("handed back")
 
 static bool incident_read(struct arena *a, const struct store_doc *d, struct incident *ret)
 {
@@ -178,18 +177,39 @@ static struct str body_of(const struct reign *r, struct arena *a, const struct i
 	return body;
 }
 
-/* The primary counted it on another incident of the same alert: ours is over here, and that one goes on there. */
-static bool end_here(const struct reign *r, struct arena *a, const struct incident *inc, const struct jv *theirs)
+/* Deletions of what belongs to the incident, at most max of them; false: the store failed. */
+static bool add_children(const struct reign *r, struct arena *a, enum kind kind, struct str id, struct store_write *w, size_t max, size_t *n)
 {
-	const struct jv *number = json_get(theirs, S("number"));
-	struct command c = { .kind = CMD_RESOLVE, .incident = inc->id, .actor = GIVEN_BACK, .via = S("standby"), .text = arena_fmt(a,
-	    "handed back to %.*s, where it goes on as incident #%lld", STR_ARG(r->url), (long long)(number ? number->i : 0)) };
-	enum store_rc rc;
-	enum outcome outcome;
-	if (inc->status == RESOLVED)
-		return true;
-	writer_perform(r->writer, &c, 1, &rc, &outcome);
+	struct store_docs docs = { 0 };
+	struct str lo = arena_fmt(a, "%.*s/", STR_ARG(id)), hi = arena_fmt(a, "%.*s0", STR_ARG(id));
+	enum store_rc rc = *n < max ? store_list(r->store, (store_kind)kind, STORE_BY_ID, lo, hi, false, max - *n, &docs) : STORE_OK;
+	for (size_t i = 0; i < docs.n; i++)
+		w[(*n)++] = (struct store_write){ .op = STORE_DELETE, .kind = (store_kind)kind, .id = arena_str(a, docs.v[i].id), .expect = docs.v[i].ver };
+	store_docs_free(&docs);
 	return rc == STORE_OK;
+}
+
+/* The primary counted it on another incident of the same alert, so ours is no copy of anything: it goes, with all that belongs to it, each by its
+ * version. What changes meanwhile makes that fail, and it is given back again. */
+static bool end_here(const struct reign *r, struct arena *a, const struct incident *inc, uint64_t ver)
+{
+	enum { CHILDREN_MAX = STORE_WRITES_MAX - 1 };
+	struct store_write *w = NEWN(a, struct store_write, STORE_WRITES_MAX);
+	struct store_txn t = { .w = w };
+	struct store_result result = { .rc = STORE_OK };
+	bool is_last = false;
+	while (!is_last && result.rc == STORE_OK) {
+		size_t n = 0;
+		if (!add_children(r, a, KIND_page, inc->id, w, CHILDREN_MAX, &n) || !add_children(r, a, KIND_entry, inc->id, w, CHILDREN_MAX, &n))
+			return false;
+		is_last = n < CHILDREN_MAX;
+		if (is_last)
+			w[n++] = (struct store_write){ .op = STORE_DELETE, .kind = KIND_incident, .id = inc->id, .expect = ver };
+		t.n = n;
+		r->random(r->ctx, t.token.b, sizeof t.token.b);
+		store_commit(r->store, &t, &result, 1);
+	}
+	return result.rc == STORE_OK;
 }
 
 static bool give(const struct reign *r, struct arena *a, const struct incident *inc, uint64_t ver, struct str *ret_why)
@@ -203,11 +223,10 @@ static bool give(const struct reign *r, struct arena *a, const struct incident *
 	}
 	struct told t = primary_ask(r->primary, a, "POST", S("/api/v1/replication/incidents"), body);
 	bool is_taken = (t.status == 200 || t.status == 201) && t.json != NULL;
-	if (is_taken && !str_eq(json_text(t.json, S("id")), inc->id))
-		is_taken = end_here(r, a, inc, t.json);
-	if (!is_taken)
-		*ret_why = arena_fmt(a, "incident #%lld was not taken back: %.*s", (long long)inc->number, STR_ARG(t.why));
-	return is_taken;
+	bool is_another = is_taken && !str_eq(json_text(t.json, S("id")), inc->id), is_done = is_taken && (!is_another || end_here(r, a, inc, ver));
+	if (!is_done)
+		*ret_why = arena_fmt(a, "incident #%lld was not taken back: %.*s", (long long)inc->number, STR_ARG(is_taken ? S("it changed meanwhile") : t.why));
+	return is_done;
 }
 
 static bool give_by_id(const struct reign *r, struct arena *a, struct str id, struct str *ret_why)
@@ -237,12 +256,6 @@ size_t reign_give_some(const struct reign *r, struct arena *a, const struct ids 
 	return failed;
 }
 
-/* Taken over in this reign, or begun in it; what was ended here by giving it back is done. */
-static bool is_of_reign(const struct reign *r, const struct incident *inc)
-{
-	return inc->reign == r->region->reign && !(inc->status == RESOLVED && str_eq(inc->resolved_by, GIVEN_BACK));
-}
-
 struct giving { struct arena one; size_t failed; };
 
 static void give_chunk(const struct reign *r, struct giving *g, struct arena *a, const struct store_docs *docs, struct str *ret_why)
@@ -251,7 +264,7 @@ static void give_chunk(const struct reign *r, struct giving *g, struct arena *a,
 		struct incident inc = { 0 };
 		struct str why = S("");
 		arena_reset(&g->one);
-		if (!incident_read(&g->one, &docs->v[i], &inc) || !is_of_reign(r, &inc))
+		if (!incident_read(&g->one, &docs->v[i], &inc) || inc.reign != r->region->reign)
 			continue;
 		if (!give(r, &g->one, &inc, docs->v[i].ver, &why) && g->failed++ == 0)
 			*ret_why = arena_str(a, why);

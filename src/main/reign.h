@@ -13,8 +13,10 @@ struct reign {
 	struct store *store;
 	struct primary *primary;
 	struct writer *writer;
-	struct str name, url;            /* this standby's and the primary's, for the timelines */
+	struct str name;                 /* this standby's, for the timelines */
 	const struct region *region;
+	void *ctx;
+	void (*random)(void *ctx, void *out, size_t n);
 };
 
 /* Takes over whatever is open and was not yet. EAGAIN: some are left, try again. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { DONE_MAX = 64 };
 struct parcel { struct client_transfer transfer; struct delivery *delivery; struct parcel *next; };
 
 struct sender {
@@ -16,10 +17,11 @@ struct sender {
 	struct client *client;
 	pthread_t thread;
 	bool is_started;
-	pthread_mutex_t lock;            /* guards the queue and wants_stop */
+	pthread_mutex_t lock;            /* guards the queue and what is wanted */
 	pthread_cond_t wake;             /* while nothing is under way */
 	struct parcel *head, **tail;
-	bool wants_stop;
+	bool wants_stop, wants_give_up;
+	bool gives_up;                   /* the sender thread's own: it has seen wants_give_up */
 };
 
 struct sender *sender_new(const struct sender_env *env)
@@ -39,6 +41,16 @@ static void end(struct sender *s, struct parcel *p)
 	struct delivery *d = p->delivery;
 	free(p);
 	s->env.ended(s->env.ctx, d);
+}
+
+static void end_all(struct sender *s, struct client_transfer *const *done, size_t n, bool was_given_up)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct parcel *p = done[i]->owner;
+		p->delivery->reply = done[i]->reply;
+		p->delivery->was_given_up = was_given_up;
+		end(s, p);
+	}
 }
 
 /* A reader that has stopped reading must not stop this thread, which carries the pages of every channel. A line is shorter than what a pipe that is
@@ -72,7 +84,7 @@ static void print(struct delivery *d)
 static void begin(struct sender *s, struct parcel *p)
 {
 	struct delivery *d = p->delivery;
-	d->was_started = clock_mono_ms() - d->read_mono_ms <= START_WITHIN_MS;
+	d->was_started = !s->gives_up && clock_mono_ms() - d->read_mono_ms <= START_WITHIN_MS;
 	if (!d->was_started) {
 		end(s, p);
 	} else if (str_eq(d->request.url, S("console:"))) {
@@ -94,13 +106,25 @@ static struct parcel *take(struct sender *s, bool *ret_over)
 	s->head = NULL;
 	s->tail = &s->head;
 	*ret_over = s->wants_stop;
+	s->gives_up = s->wants_give_up;
 	pthread_mutex_unlock(&s->lock);
 	return all;
 }
 
+/* Those whose answer is here already are heard out. */
+static void give_up(struct sender *s)
+{
+	struct client_transfer *done[DONE_MAX];
+	size_t n;
+	while ((n = client_step(s->client, 0, done, DONE_MAX)) > 0)
+		end_all(s, done, n, false);
+	while ((n = client_give_up(s->client, done, DONE_MAX)) > 0)
+		end_all(s, done, n, true);
+}
+
 static void *run(void *arg)
 {
-	enum { DONE_MAX = 64, WAIT_MS = 1000 };
+	enum { WAIT_MS = 1000 };
 	struct sender *s = arg;
 	struct client_transfer *done[DONE_MAX];
 	bool is_over = false;
@@ -111,12 +135,10 @@ static void *run(void *arg)
 		}
 		if (is_over || client_in_flight(s->client) == 0)
 			continue;
-		size_t n = client_step(s->client, WAIT_MS, done, DONE_MAX);
-		for (size_t i = 0; i < n; i++) {
-			struct parcel *p = done[i]->owner;
-			p->delivery->reply = done[i]->reply;
-			end(s, p);
-		}
+		if (s->gives_up)
+			give_up(s);
+		else
+			end_all(s, done, client_step(s->client, WAIT_MS, done, DONE_MAX), false);
 	}
 	return NULL;
 }
@@ -143,6 +165,14 @@ void sender_send(struct sender *s, struct delivery *d)
 		pthread_cond_signal(&s->wake);
 		client_wake(s->client);
 	}
+}
+
+void sender_give_up(struct sender *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->wants_give_up = true;
+	pthread_mutex_unlock(&s->lock);
+	client_wake(s->client);
 }
 
 void sender_stop(struct sender *s)

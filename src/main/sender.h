@@ -14,6 +14,8 @@ struct sender_env { void *ctx; void (*ended)(void *ctx, struct delivery *d); }; 
 struct sender *sender_new(const struct sender_env *env);
 bool sender_start(struct sender *s, struct buf *why);
 void sender_send(struct sender *s, struct delivery *d);      /* any thread */
+/* Any thread: nothing is waited for any longer. What is under way comes back as given up, what has not begun as unsent. */
+void sender_give_up(struct sender *s);
 void sender_stop(struct sender *s);                          /* what is under way is given up; its claims run out */
 void sender_free(struct sender *s);
 #endif

@@ -5,7 +5,9 @@
  *	sender thread   pages out                                                      (sender.c)
  *	standby thread  copies a primary and takes its place, where it stands by       (standby.c)
  *
- * SIGTERM and SIGINT drain: no new connections, no new claims, what is in hand is finished within ten seconds; a second one ends at once.
+ * SIGTERM and SIGINT drain: /readyz says so from that moment, nothing more is claimed, and what is in hand is finished; then no connection is
+ * accepted any more. What a provider has not answered within eight seconds is broken off and given back, so that another replica, or the next start,
+ * sends it again at once instead of after the claim's life. After ten seconds, or with a second signal, it ends whatever is open.
  * SIGHUP reads the configuration again: a bad one is refused whole and the old one stays. An error of the store that makes further
  * writing unsafe ends the process with 70, so that whoever supervises it starts it afresh and recovery runs.
  */
@@ -17,6 +19,7 @@
 #include "io/random.h"
 #include "io/signals.h"
 #include "main/config.h"
+#include "main/export.h"
 #include "main/sender.h"
 #include "main/standby.h"
 #include "main/storage.h"
@@ -30,7 +33,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000, HOST_MAX = 40 };
+enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, GIVE_UP_MS = 8 * 1000, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000, HOST_MAX = 40 };
 
 /* A configuration and what the rooms are given of it. */
 struct live {
@@ -52,6 +55,7 @@ struct server {
 	struct live *live;               /* the configuration in force */
 	struct live *retired;            /* replaced, but requests under way may still point into it */
 	struct store *store;
+	struct exporter *exporter;       /* json only; else NULL */
 	struct writer *writer;
 	struct sender *sender;
 	struct standby *standby;         /* NULL: stands by for nobody */
@@ -59,6 +63,7 @@ struct server {
 	struct http_server *http;
 	struct lanes lanes;
 	char replica[64];
+	int64_t started_ms;              /* wall time */
 
 	pthread_mutex_t lock;            /* guards done: from the writer to the loop */
 	struct exchange **done;
@@ -66,7 +71,7 @@ struct server {
 
 	int64_t probed_ms;               /* the loop thread's own */
 	enum store_rc probe_rc;
-	bool reload_failed;
+	bool reload_failed, is_draining;
 };
 
 static int64_t on_mono(void *ctx) { (void)ctx; return clock_mono_ms(); }
@@ -77,6 +82,20 @@ static const struct metrics *on_metrics(void *ctx) { return writer_metrics(((str
 static void on_engine_log(void *ctx, enum log_level level, struct str incident, const char *text)
 {
 	log_write(&((struct server *)ctx)->log, (int)level, incident, text);
+}
+static void on_replica(void *ctx, struct replica *ret)
+{
+	const struct server *s = ctx;
+	*ret = (struct replica){ .id = str_c(s->replica), .version = S(TOCSIN_VERSION), .started_at = s->started_ms, .seen_at = clock_wall_ms(),
+		.state = s->is_draining ? REPLICA_DRAINING : REPLICA_LIVE };
+}
+static void on_export_log(void *ctx, enum log_level level, const char *text)
+{
+	log_write(&((struct server *)ctx)->log, (int)level, S(""), text);
+}
+static uint64_t on_commits(void *ctx)
+{
+	return atomic_load_explicit(&writer_metrics(((struct server *)ctx)->writer)->commits, memory_order_relaxed);
 }
 static void on_api_log(void *ctx, enum log_level level, const char *text)
 {
@@ -151,7 +170,8 @@ static void on_answered(void *ctx, struct exchange *const *done, size_t n)
 static void on_fenced(void *ctx)
 {
 	struct server *s = ctx;
-	say(s, LOG_ERROR, "the store must not be written any more after an error of the disk; ending, so that a restart recovers from what is on it");
+	say(s, LOG_ERROR, "this process must not write the store any more: its disk failed, or it belongs to a newer program by now; ending, so that a "
+	    "restart recovers from what is there, or says which program to start");
 	_exit(EXIT_FENCED);
 }
 
@@ -159,6 +179,10 @@ static enum store_rc on_health(void *ctx, const char **ret_why)
 {
 	struct server *s = ctx;
 	enum store_rc rc = writer_health(s->writer);
+	if (s->is_draining) {
+		*ret_why = "draining: this replica is about to end";
+		return STORE_BUSY;
+	}
 	int64_t now = clock_mono_ms(), us;
 	if (rc == STORE_OK && now - s->probed_ms >= PROBE_EVERY_MS) {
 		s->probe_rc = store_probe(s->store, &us);
@@ -179,6 +203,9 @@ static void on_extra_metrics(void *ctx, struct buf *b, bool is_openmetrics)
 	    TOCSIN_VERSION);
 	buf_fmt(b, "# HELP tocsin_config_last_reload_successful Whether the configuration file was accepted when last read.\n"
 	    "# TYPE tocsin_config_last_reload_successful gauge\ntocsin_config_last_reload_successful %d\n", !s->reload_failed);
+	if (s->exporter)
+		buf_fmt(b, "# HELP tocsin_export_last_successful Whether the file of storage.export could be written when last tried.\n"
+		    "# TYPE tocsin_export_last_successful gauge\ntocsin_export_last_successful %d\n", !export_is_failing(s->exporter));
 	buf_fmt(b, "# HELP tocsin_http_requests_in_flight Requests not answered yet.\n# TYPE tocsin_http_requests_in_flight gauge\n"
 	    "tocsin_http_requests_in_flight %zu\n", http_server_in_flight(s->http));
 	buf_fmt(b, "# HELP tocsin_engine_queue_length Commands waiting for the engine.\n# TYPE tocsin_engine_queue_length gauge\n"
@@ -190,7 +217,7 @@ static struct live *live_new(struct server *s, struct config *c)
 {
 	struct live *l = xmalloc(sizeof *l);
 	*l = (struct live){ .config = c };
-	l->setup = (struct setup){ &c->world, c->outlets, c->n_outlets, c->public_url, str_c(s->replica) };
+	l->setup = (struct setup){ &c->world, c->outlets, c->n_outlets, c->public_url, str_c(s->replica), S(TOCSIN_VERSION) };
 	l->api = (struct api_setup){ .world = &c->world, .keys = c->keys, .n_keys = c->n_keys, .public_url = c->public_url,
 		.auth_required = c->auth_required, .version = TOCSIN_VERSION };
 	return l;
@@ -239,6 +266,19 @@ static bool open_store(struct server *s, const struct config *c)
 	return rc == STORE_OK;
 }
 
+/* Before anybody is served: a file that must not be replaced is for people to look at, now and not later. */
+static bool open_export(struct server *s, const struct config *c)
+{
+	struct buf why = BUF(16 << 10);
+	struct export_env env = { s, s->store, on_commits, on_export_log };
+	struct export_options o = { c->export_path, c->storage_path, c->min_free };
+	enum store_rc rc = c->export_path.n ? export_open(&env, &o, &s->exporter, &why) : STORE_OK;
+	if (rc != STORE_OK)
+		say(s, LOG_ERROR, "%s", why.p ? why.p : store_rc_name(rc));
+	buf_free(&why);
+	return rc == STORE_OK;
+}
+
 static bool open_http(struct server *s, const struct config *c)
 {
 	struct buf why = BUF(1024);
@@ -269,14 +309,14 @@ static bool open_rooms(struct server *s)
 	struct writer_env writer = { .ctx = s, .engine = { .store = s->store, .mono_ms = on_mono, .random = on_random, .send = on_send,
 		.log = on_engine_log, .send_room = on_room }, .came_back = on_back, .answered = on_answered, .fenced = on_fenced };
 	struct api_env api = { .ctx = s, .store = s->store, .wall_ms = on_wall, .mono_ms = on_mono, .random = on_random, .post = on_post,
-		.extra_metrics = on_extra_metrics, .metrics = on_metrics, .health = on_health, .log = on_api_log };
+		.extra_metrics = on_extra_metrics, .metrics = on_metrics, .health = on_health, .log = on_api_log, .replica = on_replica };
 	s->sender = sender_new(&sender);
 	s->writer = writer_new(&writer, &s->live->setup);
 	make_standby(s, s->live->config);
 	api.standby = standby_api(s->standby);
 	s->api = api_new(&api, &s->live->api);
 	bool ok = open_http(s, s->live->config) && sender_start(s->sender, &why) && writer_start(s->writer, &why) == STORE_OK &&
-	    standby_start(s->standby, &why);
+	    (s->exporter == NULL || export_start(s->exporter, &why)) && standby_start(s->standby, &why);
 	if (why.n)
 		say(s, LOG_ERROR, "%s", why.p);
 	buf_free(&why);
@@ -364,13 +404,20 @@ static void serve(struct server *s, int signals)
 
 static void drain(struct server *s, int signals)
 {
-	int64_t until = clock_mono_ms() + DRAIN_MS;
+	int64_t began = clock_mono_ms(), age = 0;
+	bool has_given_up = false;
+	s->is_draining = true;
 	say(s, LOG_INFO, "ending: finishing what is in hand");
-	http_server_drain(s->http);
-	while (clock_mono_ms() < until) {
+	for (; age < DRAIN_MS; age = clock_mono_ms() - began) {
 		bool is_idle = writer_drain(s->writer);
+		if (is_idle || age >= GIVE_UP_MS)
+			http_server_drain(s->http);
 		if (is_idle && http_server_in_flight(s->http) == 0)
 			break;
+		if (age >= GIVE_UP_MS && !has_given_up) {
+			has_given_up = true;
+			sender_give_up(s->sender);
+		}
 		int sig = signals_next(signals, 0);
 		if (sig == SIGTERM || sig == SIGINT)
 			break;
@@ -382,12 +429,14 @@ static void close_all(struct server *s)
 {
 	standby_stop(s->standby);                  /* before the writer, whose answers it waits for */
 	writer_stop(s->writer);
+	export_stop(s->exporter);                  /* once more, after the last commit */
 	sender_stop(s->sender);
 	standby_free(s->standby);
 	writer_free(s->writer);                    /* before the requests whose jobs it may still hold */
 	sender_free(s->sender);
 	http_server_free(s->http);
 	api_free(s->api);
+	export_free(s->exporter);
 	store_close(s->store);
 	live_free(s->live);
 	live_free(s->retired);
@@ -414,14 +463,17 @@ static void announce(struct server *s)
 static void name_replica(struct server *s)
 {
 	char host[HOST_MAX] = "localhost";
+	uint32_t random;
+	s->started_ms = clock_wall_ms();
 	(void)gethostname(host, sizeof host - 1);        /* a name for people; localhost will do */
-	(void)snprintf(s->replica, sizeof s->replica, "%s-%ld", host, (long)getpid());
+	random_bytes(&random, sizeof random);            /* in containers the same host and process come again and again */
+	(void)snprintf(s->replica, sizeof s->replica, "%s-%ld-%06x", host, (long)getpid(), (unsigned)(random & 0xffffff));
 }
 
 /* From a configuration in force to the end. */
 static int run(struct server *s, int signals)
 {
-	if (!open_store(s, s->live->config) || !open_rooms(s))
+	if (!open_store(s, s->live->config) || !open_export(s, s->live->config) || !open_rooms(s))
 		return EXIT_STORE;
 	announce(s);
 	serve(s, signals);

@@ -39,7 +39,7 @@ static void add_storage(const struct config *c, struct buf *b)
 	bool is_postgres = c->driver == DRIVER_POSTGRES, is_dynamodb = c->driver == DRIVER_DYNAMODB;
 	struct config_storage s = { .driver = c->driver, .path = f->path, .url = f->url, .password = f->password, .endpoint = f->endpoint,
 		.schema = is_postgres ? f->schema : S(""), .table = is_dynamodb ? f->table : S(""), .region = is_dynamodb ? f->region : S(""),
-		.shards = f->shards };
+		.shards = f->shards, .export = c->export_path };
 	struct buf free_text = BUF(64);
 	bytes_write(&free_text, c->min_free);
 	if (c->driver == DRIVER_SQLITE || c->driver == DRIVER_JSON)
@@ -109,7 +109,8 @@ static const struct jv *tree_of(struct arena *a, const struct config *c, void (*
 static void write_json(const struct config *c, struct buf *b)
 {
 	struct arena tmp = ARENA((size_t)8 * SHOW_MAX);
-	struct config_file rest = { .mode = c->file.mode, .standby = c->file.standby, .defaults = c->file.defaults, .users = c->file.users, .policies = c->file.policies,
+	struct config_file rest = { .mode = c->file.mode, .standby = c->file.standby, .defaults = c->file.defaults, .retention = c->file.retention,
+		.users = c->file.users, .policies = c->file.policies,
 		.services = c->file.services };
 	rest.channels = tree_of(&tmp, c, add_channels);
 	rest.sources = tree_of(&tmp, c, add_sources);

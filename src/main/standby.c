@@ -181,7 +181,7 @@ static void change(struct standby *s, const struct sight *x, enum region_part to
 
 static struct reign reign_of(struct standby *s)
 {
-	return (struct reign){ s->env.store, s->primary, s->env.writer, str_c(s->name), str_c(s->url), &s->region };
+	return (struct reign){ s->env.store, s->primary, s->env.writer, str_c(s->name), &s->region, s->env.ctx, s->env.random };
 }
 
 static void follow(struct standby *s, int64_t at_ms)

@@ -15,12 +15,23 @@ static int64_t wall_ms(void *ctx) { (void)ctx; return clock_wall_ms(); }
 
 static const char *env(void *ctx, const char *name) { (void)ctx; return getenv(name); }
 
+struct store_options storage_base_options(void)
+{
+	return (struct store_options){ .env = env, .kinds = kind_defs, .n_kinds = KINDS, .clock = { NULL, boot_ms, wall_ms } };
+}
+
 struct store_options storage_options(const struct config *c)
 {
 	const struct config_storage *s = &c->file.storage;
-	return (struct store_options){ .path = c->storage_path, .password = s->password.value, .region = s->region, .endpoint = s->endpoint,
-		.table = c->driver == DRIVER_POSTGRES ? s->schema : s->table, .shards = (unsigned)s->shards, .env = env,
-		.kinds = kind_defs, .n_kinds = KINDS, .clock = { NULL, boot_ms, wall_ms }, .min_free_bytes = c->min_free };
+	struct store_options o = storage_base_options();
+	o.path = c->storage_path;
+	o.password = s->password.value;
+	o.region = s->region;
+	o.endpoint = s->endpoint;
+	o.table = c->driver == DRIVER_POSTGRES ? s->schema : s->table;
+	o.shards = (unsigned)s->shards;
+	o.min_free_bytes = c->min_free;
+	return o;
 }
 
 enum store_rc storage_open(const struct config *c, struct store **ret, struct buf *why)

@@ -124,7 +124,7 @@ static void look_at_drain(struct writer *w)
 	if (!w->wants_drain)
 		return;
 	w->is_drain_asked = false;
-	w->is_drained = engine_drain(w->engine) && w->jobs.n == 0 && w->sent.n == 0;
+	w->is_drained = engine_drain(w->engine) && w->sent.n == 0;
 	pthread_cond_broadcast(&w->changed);
 }
 
@@ -165,6 +165,7 @@ static void *run(void *arg)
 		look_at_drain(w);
 		pthread_mutex_unlock(&w->lock);
 	}
+	engine_leave(w->engine);
 	free(r.jobs.v);
 	free(r.sent.v);
 	return NULL;

@@ -125,7 +125,7 @@ int enum_value(const struct names *n, struct str word);      /* -1: no such word
 /* What is wrong with a text, all of it: one entry a fault, at most FAULTS_MAX (then the count alone goes on). */
 enum { FAULTS_MAX = 100 };
 struct fault { struct str path, what; const struct jv *at; struct fault *next; };  /* at: the offending node, or NULL */
-struct faults { struct arena *a; struct fault *head, *tail; size_t n; };
+struct faults { struct arena *a; struct fault *head, *tail; size_t n, n_beyond; };  /* n_beyond: of n, words in the store that only a newer program knows */
 void fault_add(struct faults *f, const struct jv *at, struct str path, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void faults_json(const struct faults *f, struct buf *b);      /* [{"pointer":"#/links/2/href","detail":...}, ...], as problem+json has them */
 void faults_write(const struct faults *f, struct buf *b);     /* "path: what" a line, for logs and tests */
@@ -135,6 +135,8 @@ void faults_write(const struct faults *f, struct buf *b);     /* "path: what" a 
 int desc_read(struct arena *a, void *obj, const struct entity *e, const struct jv *j, enum desc_view v, struct str path,
     struct faults *f) MUST_USE;
 void desc_write(struct buf *out, const struct entity *e, const void *obj, enum desc_view v);   /* compact JSON */
+/* One field's value as the API shows it, for texts with an order or names of their own. */
+void desc_write_value(struct buf *out, const struct field *f, const void *obj);
 void desc_openapi(struct buf *out, const struct entity *e);   /* "name":{JSON Schema 2020-12 as OpenAPI 3.1 wants it} */
 
 /* The store's keys of an object: keys[i] for the i-th IDX field, in the arena; empty for an empty text. Numbers (never

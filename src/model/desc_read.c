@@ -180,6 +180,7 @@ static void wrong_word(const struct spot *s)
 	struct buf words = BUF(TEXT_MAX);
 	for (size_t i = 0; i < names->n; i++)
 		buf_fmt(&words, "%s%s", i ? ", " : "", names->v[i]);
+	s->r->f->n_beyond += s->r->view == V_STORE;
 	wrong(s, "unknown value \"%.*s\"; one of: %.*s", STR_ARG(clipped(s->j->s)), STR_ARG(buf_str(&words)));
 	buf_free(&words);
 }

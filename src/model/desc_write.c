@@ -177,3 +177,8 @@ void desc_write(struct buf *out, const struct entity *e, const void *obj, enum d
 		sep = write_unknown(out, tree_at(obj), sep);
 	buf_add(out, sep == '{' ? S("{}") : S("}"));
 }
+
+void desc_write_value(struct buf *out, const struct field *f, const void *obj)
+{
+	write_value(out, f, field_at(f, obj), V_API);
+}

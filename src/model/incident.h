@@ -113,7 +113,7 @@ ENUM_TYPE(page_status, PAGE_STATUS);
 	X(E, STR,  address,     ,            RO | NIL, 0, 256, "Where on that channel; null when the channel has one place only.") \
 	X(E, ENUM, status,      page_status, RO, 0,    0, "What became of it.") \
 	X(E, INT,  attempt,     ,            RO, 0,    0, "Attempts begun.") \
-	X(E, STR,  owner,       ,            RO | NIL, 0, 64, "Replica that began the latest attempt.") \
+	X(E, STR,  owner,       ,            RO | NIL, 0, 64, "Replica that began the latest attempt; before the first, the one that wrote it.") \
 	X(E, TIME, owed_at,     ,            RO, 0,    0, "When it became owed.") \
 	X(E, TIME, claimed_at,  ,            RO, 0,    0, "When the latest attempt began.") \
 	X(E, TIME, retry_at,    ,            RO, 0,    0, "When it is looked at next: to be sent, or because the claim ran out.") \

@@ -8,6 +8,7 @@ ENUM_NAMES(page_status, PAGE_STATUS);
 ENUM_NAMES(grouping, GROUPING);
 ENUM_NAMES(event_action, EVENT_ACTION);
 ENUM_NAMES(region_part, REGION_PART);
+ENUM_NAMES(replica_state, REPLICA_STATE);
 
 ENTITY_TABLE(link, LINK, "A link to follow.");
 ENTITY_TABLE(incident, INCIDENT, "Something is wrong and somebody must look.");
@@ -25,6 +26,7 @@ ENTITY_TABLE(exhausted, EXHAUSTED, "What happens when nobody answered.");
 ENTITY_TABLE(policy, POLICY, "Who is paged, in which order.");
 ENTITY_TABLE(user, USER, "A person who can be paged.");
 ENTITY_TABLE(integration, INTEGRATION, "A door for alerts.");
+ENTITY_TABLE(replica, REPLICA, "One running server of those that share a store.");
 
 const struct kind_row kinds[KINDS] = {
 #define ENTITY(name, append_only) { &name##_entity, append_only },

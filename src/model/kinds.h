@@ -3,6 +3,7 @@
 #define MODEL_KINDS_H
 #include "model/config.h"
 #include "model/incident.h"
+#include "model/replica.h"
 
 enum kind {
 #define ENTITY(name, append_only) KIND_##name,

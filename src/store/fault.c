@@ -94,6 +94,7 @@ static const struct { bool reaches; enum store_rc answer; } effect[] = {
 	[STORE_FAULT_LOST_REPLY] = { true, STORE_UNKNOWN },
 	[STORE_FAULT_NOT_APPLIED] = { false, STORE_UNKNOWN },
 	[STORE_FAULT_LATE] = { false, STORE_UNKNOWN },
+	[STORE_FAULT_FENCED] = { false, STORE_FENCED },
 };
 
 static void fault_commit(struct store *s, const struct store_txn *txns, struct store_result *results, size_t n)

@@ -1,10 +1,5 @@
-/* journal.c - the text of the json backend's files.
- *
- *	c0ffee12 93 {"group":7,"at":1760000000000,"token":"...","put":[{"kind":...}],"gone":[]}
- *
- * CRC-32C of the JSON text, its length, the text, a line end. One line is one transaction; the first line of a file is its head. The
- * JSON is there for people and their tools; we read back exactly the form we write, so the reader is a few dozen lines and
- * refuses everything else. Text that is not UTF-8 stands as {"base64":"..."}.
+/* journal.c - reads the json backend's files back without believing them. journal_write.c has their form; exactly that is read, so the reader
+ * is a few dozen lines and refuses everything else.
  *
  * What a crash can leave, and nothing else, is taken for a torn tail. Lines are written into space that reads as zeros, so it leaves:
  *   - the beginning of a line, and then zeros or the end of the file;
@@ -18,134 +13,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void frame(struct buf *b, struct buf *json)
-{
-	assert(json->err == 0);
-	buf_fmt(b, "%08x %zu ", crc32c(0, json->p, json->n), json->n);
-	buf_add(b, buf_str(json));
-	buf_char(b, '\n');
-	buf_free(json);
-}
-
-static void write_text(struct buf *b, struct str s)
-{
-	if (str_is_utf8(s)) {
-		buf_json(b, s);
-		return;
-	}
-	buf_add(b, S("{\"base64\":\""));
-	base64_write(b, (const uint8_t *)s.p, s.n);
-	buf_add(b, S("\"}"));
-}
-
-static void write_time(struct buf *b, int64_t t)
-{
-	if (t == STORE_NO_DUE)
-		buf_add(b, S("null"));
-	else
-		buf_int(b, t);
-}
-
-static void write_name(struct buf *b, const struct store_kind_def *kinds, store_kind kind, struct str id)
-{
-	buf_fmt(b, "{\"kind\":\"%s\",\"id\":", kinds[kind].name);
-	write_text(b, id);
-}
-
-static void write_doc(struct buf *b, const struct store_kind_def *kinds, const struct store_doc *d)
-{
-	write_name(b, kinds, d->kind, d->id);
-	buf_add(b, S(",\"ver\":"));
-	buf_int(b, (int64_t)d->ver);
-	buf_add(b, S(",\"due\":"));
-	write_time(b, d->due);
-	buf_add(b, S(",\"expire\":"));
-	write_time(b, d->expire);
-	for (size_t i = 0; i < STORE_IDX; i++) {
-		buf_add(b, i ? S(",") : S(",\"idx\":["));
-		write_text(b, d->idx[i]);
-	}
-	buf_add(b, S("],\"body\":"));
-	write_text(b, d->body);
-	buf_char(b, '}');
-}
-
-static void write_opening(struct buf *b, int64_t group, int64_t at, const struct store_token *token)
-{
-	buf_fmt(b, "{\"group\":%lld,\"at\":%lld,\"token\":\"", (long long)group, (long long)at);
-	hex_write(b, token->b, sizeof token->b);
-	buf_add(b, S("\",\"put\":["));
-}
-
-void journal_write_head(struct buf *b, const struct journal_head *h)
-{
-	struct buf json = BUF(SIZE_MAX / 2);
-	buf_fmt(&json, "{\"tocsin\":\"%s\",\"schema\":%lld,\"gen\":%lld,\"group\":%lld,\"at\":%lld}",
-	    h->is_snapshot ? "snapshot" : "journal", (long long)h->schema, (long long)h->gen, (long long)h->group, (long long)h->at);
-	frame(b, &json);
-}
-
-static void write_puts(struct buf *b, const struct store_kind_def *kinds, const struct ram *r, const struct store_txn *t)
-{
-	bool is_first = true;
-	for (size_t i = 0; i < t->n; i++) {
-		const struct store_write *w = &t->w[i];
-		if (w->op != STORE_PUT)
-			continue;
-		uint64_t ver = w->expect == STORE_ANY ? ram_ver(r, w->kind, w->id) : w->expect;
-		struct store_doc d = { .kind = w->kind, .id = w->id, .ver = ver + 1, .due = w->due, .expire = w->expire,
-			.body = w->body };
-		memcpy(d.idx, w->idx, sizeof d.idx);
-		if (!is_first)
-			buf_char(b, ',');
-		is_first = false;
-		write_doc(b, kinds, &d);
-	}
-}
-
-/* Deleting what is not there (allowed where there is no condition) leaves no trace. */
-static void write_gone(struct buf *b, const struct store_kind_def *kinds, const struct ram *r, const struct store_txn *t)
-{
-	bool is_first = true;
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->w[i].op != STORE_DELETE || ram_ver(r, t->w[i].kind, t->w[i].id) == 0)
-			continue;
-		if (!is_first)
-			buf_char(b, ',');
-		is_first = false;
-		write_name(b, kinds, t->w[i].kind, t->w[i].id);
-		buf_char(b, '}');
-	}
-}
-
-void journal_write_txn(struct buf *b, const struct store_kind_def *kinds, const struct ram *r, int64_t group, int64_t at,
-    const struct store_txn *t)
-{
-	struct buf json = BUF(SIZE_MAX / 2);
-	write_opening(&json, group, at, &t->token);
-	write_puts(&json, kinds, r, t);
-	buf_add(&json, S("],\"gone\":["));
-	write_gone(&json, kinds, r, t);
-	buf_add(&json, S("]}"));
-	frame(b, &json);
-}
-
-void journal_write_doc(struct buf *b, const struct store_kind_def *kinds, const struct store_doc *d)
-{
-	struct buf json = BUF(SIZE_MAX / 2);
-	write_opening(&json, 0, 0, &d->token);
-	write_doc(&json, kinds, d);
-	buf_add(&json, S("],\"gone\":[]}"));
-	frame(b, &json);
-}
-
-void journal_write_end(struct buf *b, int64_t count)
-{
-	struct buf json = BUF(128);
-	buf_fmt(&json, "{\"end\":%lld}", (long long)count);
-	frame(b, &json);
-}
 
 /* The JSON text of the line at `at`, and where the next line begins. The frame is written anew and compared, so that no second
  * spelling of the same line is accepted. */
@@ -350,6 +217,7 @@ struct record {
 	int64_t group, at;
 	struct store_doc put[STORE_WRITES_MAX], gone[STORE_WRITES_MAX];
 	size_t n_put, n_gone;
+	bool is_import;                  /* its version need not follow */
 };
 
 static bool more(struct scan *s, size_t n)
@@ -382,16 +250,18 @@ static bool read_record(struct scan *s, struct record *r)
 		read_name(s, &r->gone[r->n_gone]);
 		expect(s, S("}"));
 	}
+	r->is_import = next_is(s, S(",\"import\":true"));
+	s->bad |= r->is_import && (s->file->is_snapshot || r->n_put != 1 || r->n_gone != 0);
 	expect(s, S("}"));
 	return !s->bad && s->left.n == 0;
 }
 
-/* Versions must follow on those before: a line that is missing or doubled shows here even if every checksum is right. */
+/* Versions must follow on those before: a line that is missing or doubled shows here even if every checksum is right. Imports bring their own. */
 static bool fits(const struct ram *r, const struct record *rec, bool is_snapshot)
 {
 	for (size_t i = 0; i < rec->n_put; i++) {
 		uint64_t before = ram_ver(r, rec->put[i].kind, rec->put[i].id);
-		if (is_snapshot ? before != 0 : before + 1 != rec->put[i].ver)
+		if (is_snapshot ? before != 0 : !rec->is_import && before + 1 != rec->put[i].ver)
 			return false;
 	}
 	for (size_t i = 0; i < rec->n_gone; i++)
@@ -436,18 +306,25 @@ static bool read_head(struct str json, struct journal_head *h)
 	return !s.bad && s.left.n == 0;
 }
 
+bool journal_read_head(struct str bytes, struct journal_head *ret)
+{
+	struct str json;
+	size_t next;
+	return line_at(bytes, 0, &json, &next) && read_head(json, ret);
+}
+
 static enum store_rc load_head(const struct journal_file *f, struct journal_end *ret, struct buf *why)
 {
 	struct str json;
 	struct journal_head h = { 0 };
-	if (!line_at(f->bytes, 0, &json, &ret->end) || !read_head(json, &h) || h.is_snapshot != f->is_snapshot)
+	if (!line_at(f->bytes, 0, &json, &ret->end) || !read_head(json, &h) || h.is_snapshot != f->is_snapshot || h.schema < 1)
 		return refuse(f, 0, "the first line is not the head of such a file", why);
 	if (h.schema > JOURNAL_SCHEMA) {
 		buf_fmt(why, "%.*s: written by a newer version of tocsin (schema %lld, this one knows %d); start that version",
 		    STR_ARG(f->name), (long long)h.schema, JOURNAL_SCHEMA);
 		return STORE_FENCED;
 	}
-	*ret = (struct journal_end){ .end = ret->end, .gen = h.gen, .group = h.group, .at = h.at };
+	*ret = (struct journal_end){ .end = ret->end, .schema = h.schema, .gen = h.gen, .group = h.group, .at = h.at };
 	return STORE_OK;
 }
 
@@ -531,7 +408,7 @@ static enum store_rc load_line(const struct journal_file *f, struct str json, st
 {
 	struct scan s = { .left = json, .mem = mem, .file = f };
 	arena_reset(mem);
-	if (!read_record(&s, rec))
+	if (!read_record(&s, rec) || (rec->is_import && e->schema < JOURNAL_IMPORTS))
 		return refuse(f, e->end, "the checksum is right, but this line is not what this version writes", why);
 	if (!fits(r, rec, f->is_snapshot))
 		return refuse(f, e->end, "this line does not follow on the lines before it", why);

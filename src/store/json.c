@@ -11,7 +11,8 @@
  *
  * A new generation begins when the journal has outgrown the documents: snapshot.N+1 is written beside, flushed, renamed, read back and
  * compared; then journal.N+1 is made whole in the same way, and only then the old pair goes. So the highest journal.N is always the
- * one that counts, and its snapshot was verified before it existed.
+ * one that counts, and its snapshot was verified before it existed. What is imported stands in lines of its own form, so a copy of n documents
+ * costs n lines and not a snapshot each time.
  *
  * Everything is in memory: meant for up to some 50,000 incidents.
  */
@@ -22,6 +23,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +39,11 @@ struct json {
 	size_t n_kinds;
 	int lock_fd, fd;
 	int64_t gen, group;
+	int64_t schema, next_schema;     /* of the generation in use; of those that begin from now on */
 	off_t end, reserved;             /* of the journal: where the next line goes; up to where there are blocks */
 	off_t snapshot_at;               /* a journal of this size asks for a snapshot */
 	bool is_fenced;
+	bool is_still;                   /* a reader: loaded once, beside whoever writes the journal */
 	int (*sync)(int fd);
 	struct space space;
 	struct buf lines;                /* of the group being committed */
@@ -149,7 +153,7 @@ static int write_verified(struct json *j, const char *name, int64_t gen, struct 
 /* The next journal, with its head and nothing else; open. */
 static int begin_journal(struct json *j, int64_t gen, int64_t at)
 {
-	struct journal_head h = { .schema = JOURNAL_SCHEMA, .gen = gen, .group = j->group, .at = at };
+	struct journal_head h = { .schema = j->next_schema, .gen = gen, .group = j->group, .at = at };
 	struct buf head = BUF(256);
 	journal_write_head(&head, &h);
 	int err = write_verified(j, "journal", gen, buf_str(&head));
@@ -162,6 +166,7 @@ static int begin_journal(struct json *j, int64_t gen, int64_t at)
 			close(j->fd);
 		j->fd = fd;
 		j->gen = gen;
+		j->schema = j->next_schema;
 		j->end = j->reserved = (off_t)head.n;
 	}
 	free(path);
@@ -194,7 +199,7 @@ static void remove_others(const struct json *j)
 /* 0 or errno. ENOSPC and its like can only come from a file that has no name yet. */
 static int write_snapshot(struct json *j, int64_t at)
 {
-	struct journal_head h = { .is_snapshot = true, .schema = JOURNAL_SCHEMA, .gen = j->gen + 1, .group = j->group, .at = at };
+	struct journal_head h = { .is_snapshot = true, .schema = j->next_schema, .gen = j->gen + 1, .group = j->group, .at = at };
 	buf_clear(&j->lines);
 	journal_write_head(&j->lines, &h);
 	ram_each(j->m.ram, j, write_each);
@@ -273,14 +278,32 @@ static enum store_rc json_purge(struct store *s, store_kind kind, int64_t expire
 	return rc;
 }
 
-/* Versions of a journal follow on each other, those of an import need not: so it becomes a generation of its own. */
+/* One flush for all of them. They are there when it has returned, and not before: nobody reads what is not durable. */
+static enum store_rc import_group(struct json *j, const struct store_doc *docs, size_t n)
+{
+	int64_t at = hostclock_now(&j->m.clock);
+	buf_clear(&j->lines);
+	for (size_t i = 0; i < n; i++)
+		journal_write_import(&j->lines, j->kinds, j->group + 1, at, &docs[i]);
+	if (space_is_low(&j->space) || !has_room(j, j->lines.n, SPARE))
+		return STORE_FULL;
+	if (!flush_lines(j))
+		return STORE_UNKNOWN;
+	for (size_t i = 0; i < n; i++)
+		ram_set(j->m.ram, &docs[i]);
+	if (j->end > j->snapshot_at)
+		(void)snapshot(j);                                 /* these are durable whatever comes of it */
+	return STORE_OK;
+}
+
+/* A generation that an older program began has no lines that import: it gives way to one that may. */
 static enum store_rc json_import(struct store *s, const struct store_doc *docs, size_t n)
 {
 	struct json *j = (struct json *)s;
 	pthread_mutex_lock(&j->m.lock);
-	for (size_t i = 0; i < n && !j->is_fenced; i++)
-		ram_set(j->m.ram, &docs[i]);
-	enum store_rc rc = j->is_fenced ? STORE_FENCED : snapshot(j);
+	enum store_rc rc = j->is_fenced ? STORE_FENCED : j->schema < JOURNAL_IMPORTS ? snapshot(j) : STORE_OK;
+	if (rc == STORE_OK)
+		rc = import_group(j, docs, n);
 	pthread_mutex_unlock(&j->m.lock);
 	return rc;
 }
@@ -325,8 +348,8 @@ static enum store_rc json_probe(struct store *s, int64_t *ret_commit_us)
 
 static void json_info(const struct store *s, struct store_info *ret)
 {
-	(void)s;
-	*ret = (struct store_info){ .durability = STORE_D_POWER, .shards = 1, .backend = "json", .version = "1" };
+	*ret = (struct store_info){ .durability = STORE_D_POWER, .shards = 1, .is_still = ((const struct json *)s)->is_still, .backend = "json",
+		.version = "1" };
 }
 
 static void json_close(struct store *s)
@@ -415,6 +438,7 @@ static enum store_rc resume_at(struct json *j, const char *path, const struct jo
 	j->end = (off_t)e->end;
 	j->reserved = e->is_torn ? j->end : st.st_size;
 	j->group = e->group;
+	j->schema = e->schema;
 	return STORE_OK;
 }
 
@@ -428,7 +452,7 @@ static enum store_rc recover(struct json *j, int64_t gen, int64_t *ret_at, struc
 	enum store_rc rc = gen > 1 ? load(j, snapshot_path, true, &base, why) : STORE_OK;
 	if (rc == STORE_OK)
 		rc = load(j, journal_path, false, &e, why);
-	if (rc == STORE_OK)
+	if (rc == STORE_OK && !j->is_still)
 		rc = resume_at(j, journal_path, &e, why);
 	free(snapshot_path);
 	free(journal_path);
@@ -470,9 +494,32 @@ static enum store_rc enter_directory(struct json *j, struct buf *why)
 	return rc;
 }
 
+/* The newest pair as it is on disk at this moment. The writer may begin a new generation, or be in the middle of a group, while its files are
+ * read: then they do not fit together, and are read again. What is really damaged stays so. */
+static enum store_rc start_reader(struct json *j, struct buf *why)
+{
+	enum { TRIES = 8 };
+	enum store_rc rc = STORE_CORRUPT;
+	j->is_still = j->is_fenced = true;
+	for (int i = 0; i < TRIES && rc != STORE_OK; i++) {
+		int64_t journal = 0, snap = 0, at = 0;
+		buf_clear(why);
+		ram_free(j->m.ram);
+		j->m.ram = ram_new(&j->m.head);
+		find_newest(j, &journal, &snap);
+		if (journal > 0)
+			rc = recover(j, journal, &at, why);
+		else
+			buf_fmt(why, "%s: there is no journal in it; is it the right directory?", j->directory);
+	}
+	return rc;
+}
+
 static enum store_rc start(struct json *j, const struct store_options *o, struct buf *why)
 {
 	int64_t at = 0;
+	if (o->is_reader)
+		return start_reader(j, why);
 	enum store_rc rc = enter_directory(j, why);
 	if (rc != STORE_OK)
 		return rc;
@@ -493,7 +540,7 @@ enum store_rc json_open(const struct store_options *o, struct store **ret, struc
 		memory_scan, json_purge, json_probe, json_import };
 	struct json *j = xmalloc(sizeof *j);
 	*j = (struct json){ .lock_fd = -1, .fd = -1, .sync = fdatasync, .kinds = o->kinds, .n_kinds = o->n_kinds,
-		.snapshot_at = SNAPSHOT_FIRST, .lines = BUF(SIZE_MAX / 2) };
+		.snapshot_at = SNAPSHOT_FIRST, .next_schema = JOURNAL_SCHEMA, .lines = BUF(SIZE_MAX / 2) };
 	j->directory = xstrndup(o->path);
 	memory_init(&j->m, &ops, o);
 	enum store_rc rc = start(j, o, why);
@@ -504,20 +551,50 @@ enum store_rc json_open(const struct store_options *o, struct store **ret, struc
 	return rc;
 }
 
-/* A journal that cannot be read is said when it is opened. */
+/* What the newest journal's head says. One that cannot be read is said when it is opened. */
+static int read_schema(const struct json *j, int64_t gen)
+{
+	char *path = disk_path(dir(j), "journal.%lld", (long long)gen), head[256];
+	struct journal_head h = { .schema = JOURNAL_SCHEMA };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : pread(fd, head, sizeof head, 0);
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return journal_read_head((struct str){ head, n > 0 ? (size_t)n : 0 }, &h) && h.schema > 0 && h.schema < INT_MAX ? (int)h.schema : JOURNAL_SCHEMA;
+}
+
 enum store_rc json_schema(const struct store_options *o, struct store_schema *ret, struct buf *why)
 {
 	struct json j = { .directory = xstrndup(o->path) };
 	int64_t journal = 0, snap = 0;
 	(void)why;
 	find_newest(&j, &journal, &snap);
+	int have = journal > 0 ? read_schema(&j, journal) : snap > 0 ? JOURNAL_SCHEMA : 0;
 	free(j.directory);
-	*ret = (struct store_schema){ .have = journal + snap > 0 ? JOURNAL_SCHEMA : 0, .least = JOURNAL_SCHEMA, .newest = JOURNAL_SCHEMA };
+	*ret = (struct store_schema){ .have = have, .least = have ? have : JOURNAL_SCHEMA, .newest = JOURNAL_SCHEMA };
 	return STORE_OK;
 }
 
+/* Begins a generation of the schema asked for: what an older program could not read is in none. */
 enum store_rc json_migrate(const struct store_options *o, int to, struct buf *why)
 {
-	(void)o;
-	return schema_only(JOURNAL_SCHEMA, to, why);
+	struct store_schema at;
+	struct store *s = NULL;
+	enum store_rc rc = json_schema(o, &at, why);
+	if (to < 1 || to > JOURNAL_SCHEMA) {
+		buf_fmt(why, "there is no schema %d for the JSON journal in this version of tocsin: 1 to %d", to, JOURNAL_SCHEMA);
+		return STORE_INVAL;
+	}
+	if (rc != STORE_OK || at.have == 0 || at.have == to)
+		return rc;
+	rc = json_open(o, &s, why);
+	if (rc != STORE_OK)
+		return rc;
+	((struct json *)s)->next_schema = to;
+	rc = json_snapshot(s);
+	if (rc != STORE_OK)
+		buf_fmt(why, "%.*s: cannot begin a journal of schema %d: %s; make room on the disk and try again", STR_ARG(o->path), to, store_rc_name(rc));
+	json_close(s);
+	return rc;
 }

@@ -2,3 +2,5 @@
 BACKEND(memory)
 BACKEND(json)
 BACKEND(sqlite)
+BACKEND(postgres)
+BACKEND(dynamodb)

@@ -1,6 +1,7 @@
 /* sqlite_inside.h - the parts of the SQLite store as they see each other. Nobody outside src/store/sqlite*.c includes this.
  *
- *	sqlite.c         opening: whose file it is, schema, lock, reserve; closing
+ *	sqlite.c         opening: lock, connections, reserve; closing
+ *	sqlite_schema.c  whose file it is, its tables and views, from one schema to the next and back
  *	sqlite_read.c    readers and their connections
  *	sqlite_commit.c  whatever writes: groups of transactions, purging, the probe; checkpoints; a full disk
  *	sqlite_conn.c    one connection: pragmas, prepared statements, values in and out
@@ -30,6 +31,7 @@ struct sqlite {
 	struct hostclock clock;
 	struct space space;
 	atomic_bool is_fenced;
+	bool is_still;                   /* a reader: writer is its one connection, in a read transaction from beginning to end */
 
 	pthread_mutex_t write_lock;      /* guards what follows */
 	struct conn writer;
@@ -49,6 +51,18 @@ static inline struct sqlite *sqlite(struct store *s)
 
 /* What an SQLite error means for a call that changed nothing for certain. Any but full and busy fences the store. */
 enum store_rc sqlite_meaning(struct sqlite *q, int code);
+
+/* The sentence for an SQLite error while opening, when nothing can be fenced yet. */
+enum store_rc sqlite_say(struct sqlite *q, int code, const char *what, struct buf *why);
+
+/* sqlite.c: what sqlite_schema.c needs to work on a file that is not open. */
+struct sqlite *sqlite_new(const struct store_options *o);
+enum store_rc sqlite_enter(struct sqlite *q, struct buf *why);
+void sqlite_close(struct store *s);
+
+/* sqlite_schema.c. prepare: checks whose file it is and moves it up to this program's schema; reader: checks that it can be read as it is. */
+enum store_rc sqlite_prepare_schema(struct sqlite *q, int64_t *ret_at, struct buf *why);
+enum store_rc sqlite_check_reader(struct sqlite *q, int64_t *ret_at, struct buf *why);
 
 /* sqlite_read.c: slots of struct store_ops. */
 enum store_rc sqlite_get(struct store *s, const store_kind *kind, const struct str *id, size_t n, struct store_docs *out);

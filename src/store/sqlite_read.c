@@ -8,7 +8,9 @@
 
 static struct conn *borrow(struct sqlite *q)
 {
-	if (pthread_mutex_trylock(&q->write_lock) == 0)
+	if (q->is_still)
+		pthread_mutex_lock(&q->write_lock);
+	if (q->is_still || pthread_mutex_trylock(&q->write_lock) == 0)
 		return &q->writer;
 	pthread_mutex_lock(&q->pool_lock);
 	while (q->idle == NULL)
@@ -78,10 +80,11 @@ enum store_rc sqlite_get(struct store *s, const store_kind *kind, const struct s
 {
 	struct sqlite *q = sqlite(s);
 	struct conn *c = borrow(q);
-	int rc = n > 1 ? conn_run(c, O_BEGIN_READ) : SQLITE_OK;
+	bool is_own = n > 1 && !q->is_still;
+	int rc = is_own ? conn_run(c, O_BEGIN_READ) : SQLITE_OK;
 	if (rc == SQLITE_OK)
 		rc = get_all(c, kind, id, n, out);
-	if (!sqlite3_get_autocommit(c->db)) {
+	if (is_own && !sqlite3_get_autocommit(c->db)) {
 		int end = conn_run(c, O_COMMIT);
 		rc = rc ? rc : end;
 	}

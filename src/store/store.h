@@ -86,6 +86,7 @@ struct store_info {
 	enum store_durability durability;
 	unsigned shards, list_stale_ms;
 	bool many_writers;            /* other processes may write too */
+	bool is_still;                /* every read sees the store as it was when it was opened, whoever writes it meanwhile */
 	const char *backend, *version;
 };
 struct store_kind_def { const char *name; bool is_append_only; };     /* the kind is its place in the table */
@@ -103,6 +104,8 @@ struct store_options {
 	size_t n_kinds;
 	struct store_clock clock;     /* its ctx is env's too */
 	int64_t min_free_bytes;       /* below this much free space only writes of kinds already there go through; 0: no gate */
+	bool is_reader;               /* sqlite, json: opened beside the process that has it, and only for reading: see store_info.is_still. It
+	                                 makes nothing that is not there, and every write is STORE_FENCED. The others are opened as ever */
 };
 
 /* A backend or a wrapper. Slots are called through the functions below, which check the arguments first. */
@@ -176,6 +179,7 @@ enum store_rc store_import(struct store *s, const struct store_doc *docs, size_t
 /* The schema: how a backend lays documents out. Numbered from 1; a store also knows the oldest program that may still write it, so that old and
  * new replicas work side by side while one is rolled out. */
 struct store_schema { int have, least, newest; };    /* have: the store's, 0: there is none yet; least: of a program that may write it; newest: ours */
+/* STORE_CORRUPT: the store is not laid out as its number says; `why` names what differs. *ret is written then too. */
 enum store_rc store_schema(struct str driver, const struct store_options *o, struct store_schema *ret, struct buf *why) MUST_USE;
 /* Moves a store that no other process is changing to schema `to`, up or down, each step whole or not at all. STORE_INVAL: no such schema. */
 enum store_rc store_migrate(struct str driver, const struct store_options *o, int to, struct buf *why) MUST_USE;
@@ -186,7 +190,8 @@ struct store *store_trace(struct store *inner, store_trace_f *fn, void *ctx);
 
 /* The fault wrapper asks the plan before and after every call; the simulator and the tests write plans. */
 enum store_fault { STORE_FAULT_NONE, STORE_FAULT_BUSY, STORE_FAULT_DOWN, STORE_FAULT_FULL, STORE_FAULT_LOST_REPLY, STORE_FAULT_NOT_APPLIED,
-	STORE_FAULT_LATE };           /* LOST_REPLY: applied, answered UNKNOWN; NOT_APPLIED: not applied, answered UNKNOWN;
+	STORE_FAULT_LATE, STORE_FAULT_FENCED };
+	                              /* LOST_REPLY: applied, answered UNKNOWN; NOT_APPLIED: not applied, answered UNKNOWN;
 	                                 LATE: as NOT_APPLIED, and store_fault_release applies it later */
 struct store_fault_plan { void *ctx; enum store_fault (*on_commit)(void *ctx, const struct store_txn *t); enum store_fault (*on_read)(void *ctx); };
 struct store *store_fault(struct store *inner, const struct store_fault_plan *plan);

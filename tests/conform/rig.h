@@ -22,6 +22,9 @@
 #include <cmocka.h>
 
 #define UNUSED __attribute__((unused))
+#ifndef RIG_SHARDS
+#define RIG_SHARDS 0                     /* as many as a backend makes by itself */
+#endif
 
 enum { DOC, LOG, KINDS_N };              /* an ordinary kind and one that is append-only */
 static const struct store_kind_def kinds[KINDS_N] = { { "doc", false }, { "log", true } };
@@ -33,6 +36,8 @@ static const struct traits backends[] = {
 	{ "memory",   false, false, NULL,             STORE_D_NONE },
 	{ "json",     true,  false, NULL,             STORE_D_POWER },
 	{ "sqlite",   true,  false, NULL,             STORE_D_POWER },
+	{ "postgres", true,  true,  "STORE_POSTGRES", STORE_D_POWER },
+	{ "dynamodb", true,  true,  "STORE_DYNAMODB", STORE_D_ZONE },
 };
 
 enum wrap { PLAIN, TRACED, FAULTY, WRAPS };
@@ -88,7 +93,7 @@ UNUSED static struct store_options rig_options(struct rig *r)
 		fail_msg("%s is not set: run this by tests/run, which starts the server", r->v->backend->server);
 	bool is_dynamodb = strcmp(r->v->backend->name, "dynamodb") == 0;
 	return (struct store_options){ .path = str_c(server && *server && !is_dynamodb ? server : r->path), .table = str_c(r->table),
-		.endpoint = str_c(is_dynamodb ? server : ""), .env = rig_env, .kinds = kinds, .n_kinds = KINDS_N,
+		.endpoint = str_c(is_dynamodb ? server : ""), .env = rig_env, .shards = RIG_SHARDS, .kinds = kinds, .n_kinds = KINDS_N,
 		.min_free_bytes = r->min_free, .clock = { r, rig_boot, rig_wall } };
 }
 

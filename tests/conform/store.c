@@ -792,6 +792,37 @@ static void an_import_keeps_versions_and_tokens(void **state)
 	store_docs_free(&d);
 }
 
+static void a_reader_beside_the_writer_sees_one_moment(void **state)
+{
+	struct rig *r = *state;
+	struct store_options o = rig_options(r);
+	struct store *reader = NULL;
+	struct store_info info = { 0 };
+	struct store_docs d = { 0 };
+	struct store_result res;
+	struct store_write w = put("before", 1, "2");
+	struct buf why = BUF(4096);
+	o.is_reader = true;
+	OK(commit_one(r, put("before", STORE_ABSENT, "1")));
+	OK(store_open(str_c(r->v->backend->name), &o, &reader, &why));
+	store_info(reader, &info);
+	if (info.is_still) {
+		for (int i = 0; i < 300; i++)
+			OK(commit_one(r, put("before", (uint64_t)i + 1, "later")));
+		OK(commit_one(r, put("after", STORE_ABSENT, "")));
+		OK(store_get(reader, (store_kind[]){ DOC, DOC }, (struct str[]){ S("before"), S("after") }, 2, &d));
+		assert_true(d.v[0].ver == 1 && d.v[1].ver == 0);
+		OK(store_scan(reader, DOC, 0, S(""), 10, &d));
+		ids_are(&d, "before");
+		store_commit(reader, &(struct store_txn){ token_n(9), &w, 1 }, &res, 1);
+		RC(res.rc, STORE_FENCED);
+	}
+	store_close(reader);
+	OK(commit_one(r, put("last", STORE_ABSENT, "")));
+	store_docs_free(&d);
+	buf_free(&why);
+}
+
 static void the_schema_is_told_without_opening(void **state)
 {
 	struct rig *r = *state;
@@ -866,7 +897,8 @@ int main(void)
 	    T(store_time_never_goes_back), T(a_mistaken_date_fires_and_freezes_nothing), T(a_restart_keeps_everything),
 	    T(a_second_process_is_refused_with_a_sentence), T(many_processes_share_one_store),
 	    T(below_the_free_space_gate_only_new_work_is_refused),
-	    T(a_probe_is_a_real_commit), T(an_import_keeps_versions_and_tokens), T(the_schema_is_told_without_opening),
+	    T(a_probe_is_a_real_commit), T(an_import_keeps_versions_and_tokens), T(a_reader_beside_the_writer_sees_one_moment),
+	    T(the_schema_is_told_without_opening),
 	    T(info_says_what_it_is), T(a_lost_reply_is_healed_by_the_same_token))
 	return failed != 0;
 }

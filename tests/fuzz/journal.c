@@ -65,7 +65,16 @@ static struct str take_text(struct str *s)
 	return text;
 }
 
-/* One put or delete per byte pair, on eight ids, so that versions pile up. */
+/* One document over whatever is there, at a version that need not follow. */
+static void add_import(struct buf *b, struct ram *r, int64_t group, uint8_t which, struct str body)
+{
+	struct store_doc d = { .kind = which & 1, .id = { &"abcdefgh"[which >> 1 & 7], 1 }, .ver = 1u + which % 7, .token = { { which } },
+		.due = which, .expire = STORE_NO_DUE, .body = body };
+	journal_write_import(b, kinds, group, group * 10, &d);
+	ram_set(r, &d);
+}
+
+/* One put, delete or import per byte pair, on eight ids, so that versions pile up. */
 static void add_txn(struct buf *b, struct ram *r, int64_t group, struct str *s)
 {
 	static const char ids[] = "abcdefgh";
@@ -74,6 +83,10 @@ static void add_txn(struct buf *b, struct ram *r, int64_t group, struct str *s)
 		.due = which & 16 ? which : STORE_NO_DUE, .expire = STORE_NO_DUE };
 	w.expect = ram_ver(r, w.kind, w.id);
 	w.body = take_text(s);
+	if (which & 64) {
+		add_import(b, r, group, which, w.body);
+		return;
+	}
 	w.idx[1] = w.id;
 	if (which & 32 && w.expect > 0)
 		w.op = STORE_DELETE;

@@ -59,7 +59,10 @@ static bool is_page_of(const struct walk *w, const struct change *p)
 static void check_page_born(const struct walk *w, const struct change *p)
 {
 	const struct fact_page *f = &p->is->page;
-	char prefix[96];
+	char prefix[96], name[16];
+	replica_name(name, w->h->replica, w->h->life);
+	if (!str_eq(f->owner, str_c(name)))
+		broken(w->c->s, I8, "page %.*s is not held by %s, which wrote it", STR_ARG(f->id), name);
 	write_text(prefix, sizeof prefix, "%.*s/%lld/%lld/", STR_ARG(w->ch->id), (long long)w->round, (long long)w->level);
 	if (f->status != 'o' || f->attempt != 0 || p->due > w->h->decided_to + CLOCK_MS)
 		broken(w->c->s, I8, "page %.*s is not born owed and due now", STR_ARG(f->id));
@@ -145,7 +148,7 @@ static bool next_place(struct walk *w)
 static void check_on_time(struct walk *w, const struct fact_entry *e)
 {
 	struct checks *c = w->c;
-	const struct replica *r = &c->s->replica[w->h->replica];
+	const struct node *r = &c->s->replica[w->h->replica];
 	if (w->is_fresh_round)
 		return;
 	exercised(c->s, I6);

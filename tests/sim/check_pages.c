@@ -121,7 +121,7 @@ static void check_double(struct checks *c, const struct change *ch, const struct
 {
 	for (int64_t k = 1; k <= n->n; k++) {
 		const struct attempt *a = &n->a[k];
-		const struct replica *r = &c->s->replica[a->replica];
+		const struct node *r = &c->s->replica[a->replica];
 		bool is_known = a->deliveries > 0 && a->has_result && a->status / 100 == 2;
 		bool is_stuck = r->is_stepping && c->s->now - r->step_began_ms >= SECOND / 5;
 		if (is_known && r->life == a->life && r->trouble_at < a->claimed_at && !is_stuck)
@@ -164,7 +164,9 @@ static void claimed(struct checks *c, const struct happening *h, const struct ch
 		broken(c->s, I20, "page %.*s is claimed by r%d %lld ms before it was free", STR_ARG(f->id), h->replica, (long long)(ch->old_due - h->at));
 	if (ch->due < h->decided_from + 30 * SECOND - CLOCK_MS || ch->due > h->decided_to + 30 * SECOND + CLOCK_MS)
 		broken(c->s, I20, "page %.*s: a claim that does not run out after 30 s", STR_ARG(f->id));
-	if (!str_eq(f->owner, str_c(c->s->replica[h->replica].name)))
+	char name[16];
+	replica_name(name, h->replica, h->life);
+	if (!str_eq(f->owner, str_c(name)))
 		broken(c->s, I20, "page %.*s is claimed by r%d in the name of %.*s", STR_ARG(f->id), h->replica, STR_ARG(f->owner));
 	check_double(c, ch, n);
 	check_mended(c, h, ch);
@@ -275,6 +277,18 @@ static void on_commit(struct checks *c, const struct happening *h)
 
 /* --- I27 --- */
 
+/* What belongs to an incident does not go before it, but for the timeline's lines about repeated alerts. */
+static void part_purged(struct checks *c, const struct change *ch)
+{
+	bool is_entry = ch->kind == KIND_entry, is_part = is_entry || ch->kind == KIND_page;
+	struct str incident = { ch->id.p, ch->id.n < 36 ? ch->id.n : 36 };
+	struct change owner;
+	if (!is_part || (is_entry && str_eq(ch->was->entry.type, S("alert"))))
+		return;
+	if (memory_peek(c->s->memory, KIND_incident, incident, &owner) && owner.is->incident.status != 'r')
+		broken(c->s, I27, "%s %.*s was purged while its incident is open", kinds[ch->kind].entity->name, STR_ARG(ch->id));
+}
+
 static void on_purge(struct checks *c, const struct change *ch)
 {
 	exercised(c->s, I27);
@@ -282,6 +296,7 @@ static void on_purge(struct checks *c, const struct change *ch)
 	    (ch->kind == KIND_page && ch->was->page.status == 'o') || (ch->kind == KIND_alert && ch->was->alert.is_open);
 	if (is_alive)
 		broken(c->s, I27, "%s %.*s was purged alive", kinds[ch->kind].entity->name, STR_ARG(ch->id));
+	part_purged(c, ch);
 	*ch->note = NULL;
 }
 

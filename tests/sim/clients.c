@@ -73,9 +73,9 @@ static void say_action(struct request *q)
 	q->job.command.text = str_c(q->want == WANT_NOTE || q->want == WANT_RESOLVE ? q->marker : "");
 }
 
-static struct replica *listening(struct sim *s)
+static struct node *listening(struct sim *s)
 {
-	struct replica *r = &s->replica[rng_between(&s->latency, 0, s->o.replicas - 1)];
+	struct node *r = &s->replica[rng_between(&s->latency, 0, s->o.replicas - 1)];
 	return r->engine && !r->is_dead && !r->is_draining ? r : NULL;
 }
 
@@ -124,7 +124,7 @@ static void gives_up_waiting(struct sim *s, void *who, int64_t n)
 
 void request_send(struct sim *s, struct request *q)
 {
-	struct replica *r = listening(s);
+	struct node *r = listening(s);
 	if (r == NULL) {
 		q->is_answered = true;
 		retry(s, q);

@@ -26,7 +26,9 @@ void options_swarm(struct options *o, uint64_t seed)
 {
 	struct rng r = rng_seeded(seed * 1000 + 950);
 	*o = (struct options){ .seed = seed, .length_ms = 6 * HOUR };
-	o->replicas = (int)rng_between(&r, 1, REPLICAS_MAX);
+	o->replicas = (int)rng_between(&r, 1, 3);
+	if (rng_chance(&r, 200000))                      /* more of them than share.h has slots: dear, and rarely needed */
+		o->replicas = (int)rng_between(&r, 4, REPLICAS_MAX);
 	o->shards = rng_chance(&r, 500000) ? 1 : 4;
 	o->stories = (int)rng_between(&r, 80, 160);
 	bool is_calm = rng_chance(&r, 30000);            /* nothing goes wrong: then nothing may be late or twice */

@@ -9,7 +9,7 @@
 struct flight {
 	struct flight *next;
 	struct delivery *d;
-	struct replica *r;
+	struct node *r;
 	unsigned life;
 	char page[128], address[64], incident[40];
 	int64_t attempt;
@@ -54,6 +54,8 @@ static void lands(struct sim *s, void *who, int64_t is_started)
 {
 	struct flight *f = who;
 	struct delivery *d = f->d;
+	if (d == NULL)
+		return;                          /* given up before; whatever the provider says now, nobody hears */
 	f->d = NULL;
 	if (!is_alive(f)) {
 		delivery_drop(d);
@@ -123,6 +125,8 @@ static void arrives(struct sim *s, struct flight *f)
 static void begins(struct sim *s, void *who, int64_t n)
 {
 	struct flight *f = who;
+	if (f->d == NULL)
+		return;
 	if (!is_alive(f)) {
 		delivery_drop(f->d);
 		f->d = NULL;
@@ -150,7 +154,7 @@ static void copy(char *to, size_t cap, struct str from)
 	to[n] = 0;
 }
 
-void provider_send(struct replica *r, struct delivery *d)
+void provider_send(struct node *r, struct delivery *d)
 {
 	struct sim *s = r->s;
 	struct flight *f = NEW(&s->mem, struct flight);
@@ -164,6 +168,18 @@ void provider_send(struct replica *r, struct delivery *d)
 	s->flights = f;
 	int64_t wait = fault(s, F_LINGER) ? fault_draw(s, F_LINGER, 0, 2000) : rng_between(&s->latency, 0, 5);
 	sim_at(s, s->now + wait, begins, f, 0);
+}
+
+void provider_give_up(struct node *r)
+{
+	for (struct flight *f = r->s->flights; f != NULL; f = f->next) {
+		struct delivery *d = f->d;
+		if (d == NULL || f->r != r || !is_alive(f))
+			continue;
+		f->d = NULL;
+		d->was_started = d->was_given_up = true;
+		replica_return(r, d);
+	}
 }
 
 void provider_close(struct sim *s)

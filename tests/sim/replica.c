@@ -32,6 +32,11 @@ static void delivery_remove(struct deliveries *l, const struct delivery *d)
 			l->v[i] = l->v[--l->n];
 }
 
+void replica_name(char out[16], int index, unsigned life)
+{
+	write_text(out, 16, "r%d.%u", index, life);
+}
+
 void delivery_drop(struct delivery *d)
 {
 	arena_free(&d->mem);
@@ -42,13 +47,13 @@ void delivery_drop(struct delivery *d)
 
 static int64_t env_mono(void *ctx)
 {
-	struct replica *r = ctx;
+	struct node *r = ctx;
 	return r->s->now - r->mono_base;
 }
 
 static void env_random(void *ctx, void *out, size_t n)
 {
-	struct replica *r = ctx;
+	struct node *r = ctx;
 	rng_bytes(&r->s->random, out, n);
 }
 
@@ -68,7 +73,7 @@ static void answer_arrives(struct sim *s, void *who, int64_t n)
 
 static void env_reply(void *ctx, struct job *j, const struct answer *a)
 {
-	struct replica *r = ctx;
+	struct node *r = ctx;
 	struct sim *s = r->s;
 	struct request *q = j->owner;
 	if (r->is_dead)
@@ -91,7 +96,7 @@ static void env_reply(void *ctx, struct job *j, const struct answer *a)
 
 static void env_send(void *ctx, struct delivery *d)
 {
-	struct replica *r = ctx;
+	struct node *r = ctx;
 	struct sim *s = r->s;
 	if (r->is_dead) {
 		delivery_drop(d);
@@ -108,7 +113,7 @@ static void env_send(void *ctx, struct delivery *d)
 
 static void env_log(void *ctx, enum log_level level, struct str incident, const char *text)
 {
-	struct replica *r = ctx;
+	struct node *r = ctx;
 	(void)incident;
 	if (r->s->o.is_verbose && level >= LOG_INFO)
 		happened_to(r->s, ON_LOG, r->index, level, text);
@@ -116,7 +121,7 @@ static void env_log(void *ctx, enum log_level level, struct str incident, const 
 
 static size_t env_room(void *ctx, struct str channel)
 {
-	struct replica *r = ctx;
+	struct node *r = ctx;
 	(void)channel;
 	enum { ROOM = 16 };
 	return r->out.n < ROOM ? ROOM - r->out.n : 0;
@@ -124,11 +129,11 @@ static size_t env_room(void *ctx, struct str channel)
 
 /* --- steps --- */
 
-static void bury(struct replica *r)
+static void bury(struct node *r)
 {
 	engine_free(r->engine);
 	r->engine = NULL;
-	r->is_dead = r->is_draining = r->is_to_reload = false;
+	r->is_dead = r->is_draining = r->is_to_reload = r->is_giving_up = false;
 	r->inbox.n = r->waiting = 0;
 	for (size_t i = 0; i < r->returned.n; i++)
 		delivery_drop(r->returned.v[i]);
@@ -142,13 +147,13 @@ static int64_t restart_after(struct sim *s)
 	return s->is_healed ? SECOND : is_quick ? rng_between(&s->latency, SECOND, 20 * SECOND) : rng_between(&s->latency, SECOND, 10 * MINUTE);
 }
 
-static void go_down(struct replica *r)
+static void go_down(struct node *r)
 {
 	bury(r);
 	sim_at(r->s, r->s->now + restart_after(r->s), replica_start, r, 0);
 }
 
-void replica_die(struct replica *r, const char *why)
+void replica_die(struct node *r, const char *why)
 {
 	if (r->engine == NULL || r->is_dead)
 		return;
@@ -159,14 +164,14 @@ void replica_die(struct replica *r, const char *why)
 		go_down(r);
 }
 
-static void configure(struct replica *r)
+static void configure(struct node *r)
 {
 	struct sim *s = r->s;
 	struct config *newest = s->configs[s->n_configs - 1], *had = r->config;
 	if (newest == r->config && r->setup.world)
 		return;
 	struct setup next = { .world = &newest->world, .outlets = newest->outlets, .n_outlets = newest->n_outlets,
-		.public_url = S(""), .replica = str_c(r->name) };
+		.public_url = S(""), .replica = str_c(r->name), .version = S("1") };
 	struct setup *kept = NEW(&s->mem, struct setup);
 	*kept = next;
 	r->is_stepping = true;
@@ -181,7 +186,7 @@ static void configure(struct replica *r)
 }
 
 /* An engine that asks to be stepped again and again at one instant would burn a processor in production, and never end here. */
-static void check_spin(struct replica *r)
+static void check_spin(struct node *r)
 {
 	enum { SPIN_MAX = 300 };
 	struct sim *s = r->s;
@@ -191,7 +196,7 @@ static void check_spin(struct replica *r)
 		broken(s, I0, "r%d asked to be stepped %d times at one instant", r->index, SPIN_MAX);
 }
 
-static void step(struct replica *r)
+static void step(struct node *r)
 {
 	struct sim *s = r->s;
 	struct jobs jobs = r->inbox;
@@ -202,7 +207,8 @@ static void step(struct replica *r)
 	for (size_t i = 0; i < back.n; i++) {
 		const struct delivery *d = back.v[i];
 		happened(s, &(struct happening){ .what = ON_RESULT, .at = s->now, .replica = r->index, .life = r->life,
-			.sent = { d->page, d->attempt, d->was_started ? d->reply.status : -1, d->was_started ? "" : "unsent" } });
+			.sent = { d->page, d->attempt, d->was_started && !d->was_given_up ? d->reply.status : -1,
+				d->was_given_up ? "given up" : d->was_started ? "" : "unsent" } });
 	}
 	r->is_stepping = true;
 	r->step_began_ms = s->now;
@@ -218,24 +224,57 @@ static void step(struct replica *r)
 
 static void alarm(struct sim *s, void *who, int64_t n);
 
-static void ask_for_step(struct replica *r, int64_t at)
+static void ask_for_step(struct node *r, int64_t at)
 {
 	r->alarm++;
 	r->next_ms = at;
 	sim_at(r->s, at, alarm, r, (int64_t)r->alarm);
 }
 
-static void stop_when_drained(struct replica *r)
+/* As production ends: off the list of replicas, then gone. */
+static void leave(struct node *r, const char *how)
 {
-	if (r->is_draining && engine_drain(r->engine) && r->inbox.n == 0 && r->returned.n == 0) {
-		happened_to(r->s, ON_DRAIN, r->index, 1, "drained");
-		go_down(r);
+	r->is_stepping = true;
+	r->step_began_ms = r->s->now;
+	engine_leave(r->engine);
+	r->is_stepping = false;
+	happened_to(r->s, ON_DRAIN, r->index, 1, how);
+	go_down(r);
+}
+
+static void stop_when_drained(struct node *r)
+{
+	if (!r->is_draining)
+		return;
+	if (r->is_giving_up && r->out.n > 0) {
+		provider_give_up(r);
+		replica_wake(r, r->s->now);
 	}
+	if (engine_drain(r->engine) && r->inbox.n == 0 && r->returned.n == 0)
+		leave(r, "drained");
+}
+
+/* What is under way by now is not waited for any longer. */
+static void patience_ends(struct sim *s, void *who, int64_t life)
+{
+	struct node *r = who;
+	if (r->engine == NULL || (int64_t)r->life != life || !r->is_draining)
+		return;
+	r->is_giving_up = true;
+	replica_wake(r, s->now);
+}
+
+static void time_is_up(struct sim *s, void *who, int64_t life)
+{
+	(void)s;
+	struct node *r = who;
+	if (r->engine && (int64_t)r->life == life && r->is_draining)
+		replica_die(r, "the drain took too long");
 }
 
 static void alarm(struct sim *s, void *who, int64_t n)
 {
-	struct replica *r = who;
+	struct node *r = who;
 	if (r->engine == NULL || r->is_stepping || (uint64_t)n != r->alarm)
 		return;
 	if (s->now < r->paused_until) {
@@ -256,20 +295,20 @@ static void alarm(struct sim *s, void *who, int64_t n)
 	stop_when_drained(r);
 }
 
-void replica_wake(struct replica *r, int64_t at)
+void replica_wake(struct node *r, int64_t at)
 {
 	if (r->engine && !r->is_stepping && at < r->next_ms)
 		ask_for_step(r, at);
 }
 
-void replica_post(struct replica *r, struct job *j)
+void replica_post(struct node *r, struct job *j)
 {
 	assert(r->engine && !r->is_dead);
 	job_add(&r->inbox, j);
 	replica_wake(r, r->s->now + rng_between(&r->s->latency, 0, 2));
 }
 
-void replica_return(struct replica *r, struct delivery *d)
+void replica_return(struct node *r, struct delivery *d)
 {
 	delivery_remove(&r->out, d);
 	delivery_add(&r->returned, d);
@@ -278,7 +317,7 @@ void replica_return(struct replica *r, struct delivery *d)
 
 void replica_reload(struct sim *s, void *who, int64_t life)
 {
-	struct replica *r = who;
+	struct node *r = who;
 	(void)s;
 	if (r->engine == NULL || (int64_t)r->life != life)
 		return;
@@ -288,22 +327,21 @@ void replica_reload(struct sim *s, void *who, int64_t life)
 
 void replica_start(struct sim *s, void *who, int64_t ignored)
 {
-	struct replica *r = who;
+	struct node *r = who;
 	(void)ignored;
 	assert(r->engine == NULL);
 	if (s->now < s->all_down_until) {
 		sim_at(s, s->all_down_until, replica_start, r, 0);
 		return;
 	}
-	r->name[0] = 'r';
-	r->name[1] = (char)('0' + r->index);
+	replica_name(r->name, r->index, r->life);
 	r->handle = handle_open(r);
 	r->mono_base = s->now - rng_between(&s->latency, 0, 1000000);
 	r->env = (struct env){ .ctx = r, .store = &r->handle->base, .mono_ms = env_mono, .random = env_random, .reply = env_reply,
 		.send = env_send, .log = env_log, .send_room = env_room };
 	r->config = s->configs[s->n_configs - 1];
 	r->setup = (struct setup){ .world = &r->config->world, .outlets = r->config->outlets, .n_outlets = r->config->n_outlets,
-		.public_url = S(""), .replica = str_c(r->name) };
+		.public_url = S(""), .replica = str_c(r->name), .version = S("1") };
 	r->engine = engine_new(&r->env, &r->setup);
 	happened_to(s, ON_START, r->index, r->life, "");
 	r->is_stepping = true;
@@ -320,7 +358,7 @@ void replica_start(struct sim *s, void *who, int64_t ignored)
 	ask_for_step(r, s->now);
 }
 
-void replica_close(struct replica *r)
+void replica_close(struct node *r)
 {
 	if (r->engine)
 		bury(r);
@@ -333,7 +371,7 @@ void replica_close(struct replica *r)
 
 /* --- the faults that come by the hour --- */
 
-static struct replica *some_replica(struct sim *s, enum fault_class c)
+static struct node *some_replica(struct sim *s, enum fault_class c)
 {
 	return &s->replica[fault_draw(s, c, 0, s->o.replicas - 1)];
 }
@@ -358,7 +396,7 @@ static void plague_outage(struct sim *s)
 
 static void plague_cut(struct sim *s)
 {
-	struct replica *r = some_replica(s, F_CUT);
+	struct node *r = some_replica(s, F_CUT);
 	int64_t ms = fault_draw(s, F_CUT, SECOND, 10 * MINUTE);
 	enum cut cut = fault_draw(s, F_CUT, 0, 1) ? CUT_REQUESTS : CUT_ANSWERS;
 	if (fault_may(s, F_CUT)) {
@@ -370,7 +408,7 @@ static void plague_cut(struct sim *s)
 
 static void plague_pause(struct sim *s)
 {
-	struct replica *r = some_replica(s, F_PAUSE);
+	struct node *r = some_replica(s, F_PAUSE);
 	int64_t ms = fault_draw(s, F_PAUSE, SECOND, 120 * SECOND);
 	if (fault_may(s, F_PAUSE)) {
 		r->paused_until = s->now + ms;
@@ -382,7 +420,7 @@ static void plague_pause(struct sim *s)
 static void plague_crash(struct sim *s)
 {
 	bool is_everybody = fault_draw(s, F_CRASH, 0, 9) == 0;
-	struct replica *one = some_replica(s, F_CRASH);
+	struct node *one = some_replica(s, F_CRASH);
 	if (!fault_may(s, F_CRASH))
 		return;
 	for (int i = 0; i < s->o.replicas; i++)
@@ -392,18 +430,20 @@ static void plague_crash(struct sim *s)
 
 static void plague_drain(struct sim *s)
 {
-	struct replica *r = some_replica(s, F_DRAIN);
+	struct node *r = some_replica(s, F_DRAIN);
 	if (!fault_may(s, F_DRAIN) || r->engine == NULL || r->is_draining || r->is_dead)
 		return;
 	happened_to(s, ON_DRAIN, r->index, 0, "asked to stop");
 	r->is_draining = true;
 	(void)engine_drain(r->engine);               /* asked again after every step */
 	replica_wake(r, s->now);
+	sim_at(s, s->now + 8 * SECOND, patience_ends, r, (int64_t)r->life);
+	sim_at(s, s->now + 10 * SECOND, time_is_up, r, (int64_t)r->life);
 }
 
 static void plague_clock(struct sim *s)
 {
-	struct replica *r = some_replica(s, F_CLOCK);
+	struct node *r = some_replica(s, F_CLOCK);
 	int64_t err = fault_draw(s, F_CLOCK, 0, 9) ? 50 : fault_draw(s, F_CLOCK, 50, 1000);
 	int64_t skew = fault_draw(s, F_CLOCK, -err, err);
 	if (fault_may(s, F_CLOCK)) {

@@ -15,7 +15,7 @@ static void open_world(struct sim *s, const struct options *o)
 	s->configs[0] = config_first(s);
 	s->n_configs = 1;
 	for (int i = 0; i < o->replicas; i++) {
-		s->replica[i] = (struct replica){ .s = s, .index = i, .err_ms = 50, .trouble_at = 0 };
+		s->replica[i] = (struct node){ .s = s, .index = i, .err_ms = 50, .trouble_at = 0 };
 		replica_start(s, &s->replica[i], 0);
 	}
 	clients_begin(s);

@@ -170,7 +170,7 @@ static void make_world(struct sim *s, struct config *c)
 	const struct channel_def channels[] = { { S("hook"), S("sim"), false, false }, { S("mail"), S("sim"), true, true },
 		{ S("sms"), S("sim"), true, false } };
 	*w = (struct world){ .page_life_ms = 15 * MINUTE, .claim_ms = 30 * SECOND, .receipt_ms = s->o.habit[H_PURGE] ? 2 * HOUR : 24 * HOUR,
-		.keep_ms = s->o.habit[H_PURGE] ? HOUR : 400LL * 24 * HOUR };
+		.keep_ms = s->o.habit[H_PURGE] ? HOUR : 400LL * 24 * HOUR, .events_ms = s->o.habit[H_PURGE] ? 20 * MINUTE : 30LL * 24 * HOUR };
 	w->services = (struct service_list){ NEWN(a, struct service, SERVICES), SERVICES };
 	w->policies = (struct policy_list){ NEWN(a, struct policy, POLICIES), POLICIES };
 	w->users = (struct user_list){ NEWN(a, struct user, USERS), 0 };

@@ -23,7 +23,7 @@
 #include "base/rng.h"
 #include "engine/engine.h"
 
-enum { REPLICAS_MAX = 3, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+enum { REPLICAS_MAX = 5, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 #define SIM_START INT64_C(1767225600000)             /* 2026-01-01T00:00:00Z */
 
 /* clang-format off */
@@ -217,20 +217,20 @@ void humans_see(struct sim *s, struct str incident, struct str address, struct s
 
 /* --- replicas --- */
 enum cut { CUT_NONE, CUT_REQUESTS, CUT_ANSWERS };
-struct handle { struct store base; struct sim *s; int replica; unsigned life; };
+struct handle { struct store base; struct sim *s; int replica; unsigned life; uint64_t n_beats; };
 struct jobs { struct job **v; size_t n, cap; };
 struct deliveries { struct delivery **v; size_t n, cap; };
-struct replica {
+struct node {
 	struct sim *s;
 	int index;
-	char name[8];
+	char name[16];                                   /* new with every life */
 	unsigned life;
 	struct engine *engine;                           /* NULL: not running */
 	struct handle *handle;
 	struct env env;
 	struct setup setup;
 	struct config *config;                           /* in force; what a decision of this replica rests on */
-	bool is_stepping, is_dead, is_draining, is_wanted, is_to_reload;
+	bool is_stepping, is_dead, is_draining, is_wanted, is_to_reload, is_giving_up;
 	uint64_t alarm;                                  /* number of the latest step that was asked for */
 	int64_t same_ms, n_same;                         /* steps at one instant: an engine that spins */
 	int64_t next_ms, step_began_ms, mono_base, paused_until, skew_ms, err_ms, trouble_at;
@@ -242,11 +242,12 @@ struct replica {
 	bool did_something;
 };
 void replica_start(struct sim *s, void *who, int64_t ignored);
-void replica_close(struct replica *r);
-void replica_wake(struct replica *r, int64_t at);
-void replica_die(struct replica *r, const char *why);     /* now, or as soon as its step returns */
-void replica_post(struct replica *r, struct job *j);
-void replica_return(struct replica *r, struct delivery *d);
+void replica_close(struct node *r);
+void replica_name(char out[16], int index, unsigned life);
+void replica_wake(struct node *r, int64_t at);
+void replica_die(struct node *r, const char *why);     /* now, or as soon as its step returns */
+void replica_post(struct node *r, struct job *j);
+void replica_return(struct node *r, struct delivery *d);
 void replica_reload(struct sim *s, void *who, int64_t ignored);
 void replicas_plague(struct sim *s);                      /* the faults that come by the hour */
 
@@ -254,9 +255,10 @@ void replicas_plague(struct sim *s);                      /* the faults that com
 struct memory;
 struct memory *memory_new(struct sim *s);
 void memory_free(struct memory *m);
-struct handle *handle_open(struct replica *r);
+struct handle *handle_open(struct node *r);
 extern const struct channel sim_channel;
-void provider_send(struct replica *r, struct delivery *d);
+void provider_send(struct node *r, struct delivery *d);
+void provider_give_up(struct node *r);                /* its sends under way come back as given up */
 void provider_close(struct sim *s);
 void delivery_drop(struct delivery *d);
 
@@ -273,7 +275,7 @@ struct sim {
 	int64_t all_down_until;
 	struct firing *fired;
 	size_t n_fired, cap_fired;
-	struct replica replica[REPLICAS_MAX];
+	struct node replica[REPLICAS_MAX];
 	struct config *configs[CONFIGS_MAX];
 	int n_configs;
 	struct arena mem;

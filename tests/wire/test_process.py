@@ -1,16 +1,15 @@
 """The process: starting, refusing to start, reloading, ending, a full disk."""
 import contextlib
-import errno
 import json
 import os
 import pathlib
 import signal
 import sqlite3
-import subprocess
 import threading
 import time
 
 from check import test
+from disk import SmallDisk
 from tocsin import KEY, Server, command, config, until
 
 
@@ -64,6 +63,55 @@ def sigterm_finishes_what_is_under_way_and_ends_with_zero(t):
     server.start()
     t.eq(server.incident(1)['pages'][0]['status'], 'delivered')
     t.eq(len(sink.pages), 1)
+
+
+@test
+def a_server_that_drains_is_unready_at_once_and_alive_to_the_end(t):
+    sink = t.sink([{'delay': 4}])
+    server = t.server(sink)
+    server.enqueue()
+    until(lambda: sink.pages, what='the page to begin')
+    t.eq(server.request('GET', '/readyz').status, 200)
+    server.signal(signal.SIGTERM)
+    until(lambda: server.request('GET', '/readyz').status == 503, what='503')
+    for path in ('/readyz', '/-/ready', '/readiness'):
+        answer = server.request('GET', path)
+        t.eq(answer.status, 503, path)
+        assert b'draining' in answer.body, answer.body
+    t.eq(server.request('GET', '/healthz').status, 200)
+    t.eq(server.api('GET', '/replicas').json['items'][0]['state'], 'draining')
+    t.eq(server.enqueue(key='late').status, 202, 'an alert that still comes')
+    t.eq(server.exit_code(15), 0)
+    server.start()
+    t.eq(server.incident(1)['pages'][0]['status'], 'delivered')
+    sink.wait_for(lambda p: p.data['incident']['dedup_key'] == 'late')
+
+
+@test
+def a_page_that_hangs_at_the_end_is_sent_again_by_the_next_start_at_once(t):
+    sink = t.sink([{'delay': 60}])
+    server = t.server(sink)
+    server.enqueue()
+    until(lambda: sink.pages, what='the page to begin')
+    t.eq(server.stop(), 0)
+    server.start()
+    first, second = sink.wait(2, 12)                    # its claim would have run out 30 s after the first
+    t.eq(second.id, first.id)
+    page = server.wait_incident(1, lambda i: i['pages'][0]['status'] == 'delivered')['pages'][0]
+    t.eq(page['attempt'], 2)
+
+
+@test
+def a_server_alone_lists_itself(t):
+    server = t.server()
+    listed = server.api('GET', '/replicas').json['items']
+    t.eq([r['state'] for r in listed], ['live'])
+    code, out, err = server.cli('replicas', '-o', 'ids')
+    t.eq((code, out.split()), (0, [listed[0]['id']]), err)
+    server.restart()
+    now = server.api('GET', '/replicas').json['items']
+    assert len(now) == 1 and now[0]['id'] != listed[0]['id'], (listed, now)
+    assert b'\ntocsin_replicas_live 1\n' in server.request('GET', '/metrics').body
 
 
 @test
@@ -318,35 +366,6 @@ def the_store_of_the_server_is_for_the_eyes_of_its_owner(t):
         for path in server.where.rglob('*'):
             if path.name != 'tocsin.yaml' and path.is_file():
                 t.eq(oct(path.stat().st_mode & 0o077), '0o0', str(path))
-
-
-class SmallDisk:
-    """A file system of a few megabytes in a directory; only root can make one."""
-
-    def __init__(self, where, megabytes):
-        self.where = pathlib.Path(where)
-        self.where.mkdir()
-        done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=%dm' % megabytes, 'tmpfs', str(self.where)], capture_output=True, text=True)
-        if done.returncode:
-            raise AssertionError('a full disk needs a small tmpfs, and only root may mount one: ' + done.stderr.strip())
-
-    def fill(self, leave):
-        """A file that leaves so many bytes free."""
-        free = os.statvfs(self.where)
-        size = free.f_bavail * free.f_frsize - leave
-        try:
-            with open(self.where / 'ballast', 'ab', buffering=0) as f:
-                while size > 0:
-                    size -= f.write(b'\0' * min(size, 1 << 16))
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-
-    def free(self):
-        (self.where / 'ballast').unlink()
-
-    def close(self):
-        subprocess.run(['umount', '-l', str(self.where)], capture_output=True)
 
 
 @test(deadline=120)

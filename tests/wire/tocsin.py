@@ -113,6 +113,7 @@ class Server:
                     'HOOK_SECRET': SECRET, **{k: v for k, v in os.environ.items() if k.endswith('SAN_OPTIONS')}, **(env or {})}
         self.process = self.port = self.out = self.err = self.token = None
         self.host = '127.0.0.1'
+        self.binary, self.prefix = BINARY, []   # prefix: a command that runs it, one that ends by becoming it
 
     def configure(self, conf):
         """Writes the file; JSON is YAML. A text is written as it is."""
@@ -120,7 +121,7 @@ class Server:
 
     def launch(self, out=None):
         """out: a descriptor that takes its standard output."""
-        self.process = subprocess.Popen([str(BINARY), 'serve', '--config', str(self.file)], cwd=self.where, env=self.env,
+        self.process = subprocess.Popen([*self.prefix, str(self.binary), 'serve', '--config', str(self.file)], cwd=self.where, env=self.env,
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         stdout=out if out is not None else subprocess.DEVNULL if self.is_quiet else subprocess.PIPE)
         self.out, self.err = Lines(self.process.stdout or io.BytesIO()), Lines(self.process.stderr)
@@ -164,6 +165,9 @@ class Server:
             assert self.stop() == 0, self.err.text()
         return self.start()
 
+    def connection(self, seconds):
+        return http.client.HTTPConnection(self.host, self.port, timeout=seconds)
+
     def request(self, method, path, body=None, headers=None, seconds=20):
         """Bodies: bytes and texts as they are, anything else as JSON."""
         headers = dict(headers or {})
@@ -173,7 +177,7 @@ class Server:
             if not isinstance(body, (bytes, str)):
                 body = json.dumps(body)
             headers.setdefault('Content-Type', 'application/json')
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
+        connection = self.connection(seconds)
         try:
             connection.request(method, path, body.encode() if isinstance(body, str) else body, headers)
             answer = connection.getresponse()

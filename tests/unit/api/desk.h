@@ -179,6 +179,12 @@ static bool desk_order(void *ctx, enum standby_order order, struct str actor, st
 	return why->n == 0;
 }
 
+static void desk_replica(void *ctx, struct replica *ret)
+{
+	int64_t now = ((struct desk *)ctx)->now;
+	*ret = (struct replica){ .id = S("desk-1-abcdef"), .version = S("0.1.0-test"), .started_at = now - 60000, .seen_at = now };
+}
+
 static void desk_key(struct door_key *k, const char *source, const char *key, const char *integration, const char *service)
 {
 	k->source = source_find(str_c(source));
@@ -209,7 +215,7 @@ static UNUSED struct desk *desk_open_as(bool stands_by)
 	buf_free(&why);
 	d->standby = (struct api_standby){ d, desk_refuses, desk_part, desk_show, desk_order };
 	struct api_env env = { d, d->store, desk_now, desk_now, desk_random, desk_post, desk_extra, desk_metrics, desk_health, desk_log,
-		stands_by ? &d->standby : NULL };
+		desk_replica, stands_by ? &d->standby : NULL };
 	d->api = api_new(&env, &d->setup);
 	return d;
 }

@@ -162,6 +162,7 @@ static __attribute__((unused)) void town_open(struct town *t)
 	w->claim_ms = 30 * 1000;
 	w->receipt_ms = 24 * 60 * MINUTE;
 	w->keep_ms = INT64_C(400) * 24 * 60 * MINUTE;
+	w->events_ms = INT64_C(30) * 24 * 60 * MINUTE;
 	w->channels.v = NEWN(a, struct channel_def, 3);
 	w->channels.v[w->channels.n++] = (struct channel_def){ S("mail"), S("smtp"), true, true };
 	w->channels.v[w->channels.n++] = (struct channel_def){ S("hook"), S("webhook"), false, false };

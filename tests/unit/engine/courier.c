@@ -205,7 +205,7 @@ static void every_channel_is_asked_for_its_room_however_many_there_are(void **st
 	}
 	world_make_index(a, w);
 	world_make_refs(a, w);
-	struct setup setup = { w, outlets, MANY, S(""), S("north") };
+	struct setup setup = { w, outlets, MANY, S(""), S("north"), S("") };
 	assert_int_equal(engine_configure(st->r->e, &setup), STORE_OK);
 	st->room[CHANNELS - 1] = 0;                               /* of all of these */
 	for (int i = 0; i < MANY; i++)

@@ -144,7 +144,7 @@ static void pages_on_their_way_survive_a_new_configuration(void **state)
 static void the_figures_say_what_happened(void **state)
 {
 	struct stage *st = *state;
-	const struct replica *r = st->r;
+	const struct node *r = st->r;
 	st->provider = 200;
 	struct str id = opened(st->r, "web", "disk");
 	(void)post_event(st->r, EVENT_TRIGGER, "web", "disk");

@@ -22,9 +22,9 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, DAY = 24 * 60 * MINUTE, ASKS_MAX = 8
 #define FOR_TESTS static __attribute__((unused))
 
 struct ask { struct job job; int answers; struct answer got; int64_t at_ms; size_t commits; };
-struct sending { struct str page, channel; int64_t attempt, at_ms; struct delivery *d; struct replica *by; };
+struct sending { struct str page, channel; int64_t attempt, at_ms; struct delivery *d; struct node *by; };
 struct stage;
-struct replica {
+struct node {
 	struct stage *st;
 	struct engine *e;
 	struct setup setup;
@@ -42,7 +42,7 @@ struct stage {
 	struct store_ops real;
 	bool has_many_writers, is_clock_down;
 	int64_t mono_ms, err_ms;
-	struct replica r[2];
+	struct node r[2];
 	size_t room[CHANNELS];           /* sends a channel takes at once */
 	int provider;                    /* status of every answer; 0: the test gives back */
 	struct str retry_after;
@@ -99,7 +99,7 @@ FOR_TESTS void world_open(struct arena *a, struct world *w, int64_t timeout)
 {
 	static const char *const two[] = { "hook:ada", "slow:bob", "hook:cyd" }, *const crowd[] = { "slow:bob", "hook:cyd" };
 	static const char *const lost[] = { "channel:lost", "hook:ada" }, *const mute[] = { "hook:unspeakable", "hook:ada" };
-	*w = (struct world){ .page_life_ms = 15 * MINUTE, .claim_ms = 30 * SECOND, .receipt_ms = DAY, .keep_ms = INT64_C(400) * DAY };
+	*w = (struct world){ .page_life_ms = 15 * MINUTE, .claim_ms = 30 * SECOND, .receipt_ms = DAY, .keep_ms = INT64_C(400) * DAY, .events_ms = INT64_C(30) * DAY };
 	w->channels.v = NEWN(a, struct channel_def, CHANNELS);
 	for (size_t i = 0; i < CHANNELS; i++)
 		w->channels.v[w->channels.n++] = (struct channel_def){ .id = str_c(channel_ids[i]), .type = S("fake") };
@@ -201,12 +201,12 @@ FOR_TESTS size_t channel_no(struct str id)
 	return i;
 }
 
-FOR_TESTS int64_t on_mono(void *ctx) { return ((struct replica *)ctx)->st->mono_ms; }
-FOR_TESTS void on_random(void *ctx, void *out, size_t n) { memset(out, (int)((struct replica *)ctx)->rng, n); }
+FOR_TESTS int64_t on_mono(void *ctx) { return ((struct node *)ctx)->st->mono_ms; }
+FOR_TESTS void on_random(void *ctx, void *out, size_t n) { memset(out, (int)((struct node *)ctx)->rng, n); }
 
 FOR_TESTS void on_reply(void *ctx, struct job *j, const struct answer *a)
 {
-	struct stage *st = ((struct replica *)ctx)->st;
+	struct stage *st = ((struct node *)ctx)->st;
 	struct ask *x = j->owner;
 	x->answers++;
 	x->at_ms = st->mono_ms;
@@ -225,7 +225,7 @@ FOR_TESTS void on_reply(void *ctx, struct job *j, const struct answer *a)
 /* Gives one send back to the replica that made it; it hears of it in its next tick. status 0: it never began. */
 FOR_TESTS void give_back(struct sending *s, int status)
 {
-	struct replica *r = s->by;
+	struct node *r = s->by;
 	assert_non_null(s->d);
 	s->d->was_started = status != 0;
 	s->d->reply.status = status;
@@ -237,7 +237,7 @@ FOR_TESTS void give_back(struct sending *s, int status)
 
 FOR_TESTS void on_send(void *ctx, struct delivery *d)
 {
-	struct replica *r = ctx;
+	struct node *r = ctx;
 	struct stage *st = r->st;
 	assert_true(st->n_sends < SENDS_MAX);
 	struct sending *s = &st->sends[st->n_sends++];
@@ -250,23 +250,23 @@ FOR_TESTS void on_send(void *ctx, struct delivery *d)
 FOR_TESTS void on_log(void *ctx, enum log_level level, struct str incident, const char *text)
 {
 	(void)level, (void)incident, (void)text;
-	((struct replica *)ctx)->st->n_logs++;
+	((struct node *)ctx)->st->n_logs++;
 }
 
 FOR_TESTS size_t on_room(void *ctx, struct str channel)
 {
-	const struct replica *r = ctx;
+	const struct node *r = ctx;
 	size_t i = channel_no(channel);
 	assert_true(r->out[i] <= r->st->room[i]);
 	return r->st->room[i] - r->out[i];
 }
 
-FOR_TESTS void replica_open(struct replica *r)
+FOR_TESTS void replica_open(struct node *r)
 {
 	struct stage *st = r->st;
 	struct env env = { r, st->store, on_mono, on_random, on_reply, on_send, on_log, on_room };
 	r->rng++;
-	r->setup = (struct setup){ &st->w, st->outlets, CHANNELS - 1, S("https://tocsin.example"), r == st->r ? S("north") : S("south") };
+	r->setup = (struct setup){ &st->w, st->outlets, CHANNELS - 1, S("https://tocsin.example"), r == st->r ? S("north") : S("south"), S("1.0-test") };
 	r->e = engine_new(&env, &r->setup);
 	assert_int_equal(engine_configure(r->e, &r->setup), STORE_OK);
 }
@@ -278,7 +278,7 @@ FOR_TESTS void delivery_drop(struct delivery *d)
 }
 
 /* The process ends: what it had in hand is gone, and nobody hears of it. */
-FOR_TESTS void replica_die(struct replica *r)
+FOR_TESTS void replica_die(struct node *r)
 {
 	struct stage *st = r->st;
 	for (size_t i = 0; i < st->n_sends; i++)
@@ -339,7 +339,7 @@ FOR_TESTS int stage_down(void **state) { stage_close(*state); return 0; }
 
 /* --- telling a story --- */
 
-FOR_TESTS struct ask *post(struct replica *r, struct command c)
+FOR_TESTS struct ask *post(struct node *r, struct command c)
 {
 	struct ask *x = NEW(&r->st->a, struct ask);
 	x->job.command = c;
@@ -349,7 +349,7 @@ FOR_TESTS struct ask *post(struct replica *r, struct command c)
 	return x;
 }
 
-FOR_TESTS struct ask *post_event(struct replica *r, enum event_action action, const char *service, const char *key)
+FOR_TESTS struct ask *post_event(struct node *r, enum event_action action, const char *service, const char *key)
 {
 	struct arena *a = &r->st->a;
 	return post(r, (struct command){ .kind = CMD_EVENT, .actor = S("integration:door"), .via = S("generic"),
@@ -357,13 +357,13 @@ FOR_TESTS struct ask *post_event(struct replica *r, enum event_action action, co
 			.dedup_key = arena_str(a, str_c(key)), .title = S("it burns"), .severity = 4 } });
 }
 
-FOR_TESTS struct ask *post_act(struct replica *r, enum command_kind kind, struct str incident)
+FOR_TESTS struct ask *post_act(struct node *r, enum command_kind kind, struct str incident)
 {
 	return post(r, (struct command){ .kind = kind, .incident = incident, .actor = S("user:ada"), .via = S("api") });
 }
 
 /* One step with everything posted and given back. */
-FOR_TESTS void tick(struct replica *r)
+FOR_TESTS void tick(struct node *r)
 {
 	size_t n_jobs = r->n_jobs, n_back = r->n_back;
 	struct job **jobs = malloc((n_jobs + 1) * sizeof *jobs);
@@ -378,7 +378,7 @@ FOR_TESTS void tick(struct replica *r)
 }
 
 /* Ticks whenever the engine asks for it, or something came back, for so long. An engine that asks again and again without end fails the test. */
-FOR_TESTS void run(struct replica *r, int64_t ms)
+FOR_TESTS void run(struct node *r, int64_t ms)
 {
 	struct stage *st = r->st;
 	int64_t end = st->mono_ms + ms;
@@ -398,7 +398,7 @@ FOR_TESTS void run(struct replica *r, int64_t ms)
 }
 
 /* A trigger, decided and answered; the id of its incident. */
-FOR_TESTS struct str opened(struct replica *r, const char *service, const char *key)
+FOR_TESTS struct str opened(struct node *r, const char *service, const char *key)
 {
 	struct ask *x = post_event(r, EVENT_TRIGGER, service, key);
 	tick(r);

@@ -477,6 +477,30 @@ static void a_commit_that_arrives_late_makes_no_second_incident(void **state)
 	assert_int_equal(count(st, KIND_incident), 2);
 }
 
+/* As a disk that failed has it: what was being written is unknown, and every call from then on is refused. */
+static enum store_fault fail_for_good(struct stage *st, const struct store_txn *t)
+{
+	(void)t;
+	size_t *calls = st->mine;
+	return (*calls)++ == 0 ? STORE_FAULT_NOT_APPLIED : STORE_FAULT_FENCED;
+}
+
+static void a_store_that_fails_for_good_is_known_at_once_and_not_with_the_next_write(void **state)
+{
+	struct stage *st = *state;
+	size_t calls = 0;
+	st->mine = &calls;
+	st->room[0] = 0;
+	struct str id = opened(st->r, "web", "disk");
+	st->on_commit = fail_for_good;
+	struct ask *x = post_act(st->r, CMD_ACKNOWLEDGE, id);
+	tick(st->r);
+	assert_int_equal(x->answers, 1);
+	assert_int_equal(x->got.rc, STORE_FENCED);
+	assert_int_equal(engine_health(st->r->e), STORE_FENCED);
+	assert_int_equal(calls, 2);
+}
+
 static void an_idempotency_key_has_one_effect_over_a_lost_reply(void **state)
 {
 	struct stage *st = *state;
@@ -542,6 +566,7 @@ int main(void)
 		BOTH(a_lost_reply_is_settled_by_asking_again_with_one_effect),
 		ALONE(a_trigger_whose_reply_was_lost_has_one_effect),
 		BOTH(a_commit_that_arrives_late_makes_no_second_incident),
+		ALONE(a_store_that_fails_for_good_is_known_at_once_and_not_with_the_next_write),
 		ALONE(an_idempotency_key_has_one_effect_over_a_lost_reply),
 		BOTH(two_engines_open_one_incident_for_one_key),
 	};

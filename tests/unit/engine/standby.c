@@ -12,12 +12,12 @@ static void copy_all(struct stage *from, struct stage *to)
 	store_docs_free(&docs);
 }
 
-static struct ask *post_take_over(struct replica *r, struct str id, int64_t reign)
+static struct ask *post_take_over(struct node *r, struct str id, int64_t reign)
 {
 	return post(r, (struct command){ .kind = CMD_TAKE_OVER, .incident = id, .reign = reign, .text = S("taken over"), .via = S("standby") });
 }
 
-struct sides { struct stage *st[2]; struct replica *north, *south; };
+struct sides { struct stage *st[2]; struct node *north, *south; };
 static struct sides sides_open(void)
 {
 	struct sides p = { .st = { stage_open(false), stage_open(false) } };

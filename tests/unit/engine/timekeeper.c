@@ -1,4 +1,4 @@
-/* timekeeper.c - levels in their time: never early, never skipped, one at a time after an outage; and what may be forgotten, and when. */
+/* timekeeper.c - levels in their time: never early, never skipped, one at a time after an outage. */
 #include "fixture.h"
 
 static void a_level_begins_at_its_time_and_not_before(void **state)
@@ -174,49 +174,6 @@ static void a_level_that_could_not_be_stored_begins_when_it_can_and_the_store_is
 	assert_int_equal(engine_health(st->r->e), STORE_OK);
 }
 
-/* --- forgetting --- */
-
-static void what_is_long_over_is_forgotten_and_what_is_open_never(void **state)
-{
-	struct stage *st = *state;
-	st->provider = 200;
-	struct str over = opened(st->r, "web", "over"), open = opened(st->r, "web", "open");
-	run(st->r, SECOND);
-	(void)post_act(st->r, CMD_RESOLVE, over);
-	(void)post_act(st->r, CMD_ACKNOWLEDGE, open);
-	run(st->r, SECOND);
-	st->mono_ms += INT64_C(399) * DAY;
-	run(st->r, 5 * MINUTE);
-	assert_non_null(stored(st, KIND_incident, over));
-	st->mono_ms += INT64_C(2) * DAY;
-	run(st->r, 5 * MINUTE);
-	assert_null(stored(st, KIND_incident, over));
-	assert_int_equal(incident(st, open)->status, ACKNOWLEDGED);
-	assert_int_equal(count(st, KIND_alert), 1);
-	struct ask *x = post_event(st->r, EVENT_TRIGGER, "web", "open");
-	tick(st->r);
-	assert_int_equal(x->got.outcome, OUT_FOLDED);
-	assert_true(str_eq(x->got.incident->id, open));
-}
-
-static void a_page_whose_incident_is_gone_is_cancelled(void **state)
-{
-	struct stage *st = *state;
-	st->room[0] = 0;
-	struct str id = opened(st->r, "web", "disk");
-	(void)post_act(st->r, CMD_RESOLVE, id);
-	tick(st->r);
-	st->mono_ms += INT64_C(401) * DAY;
-	run(st->r, 2 * MINUTE);
-	assert_null(stored(st, KIND_incident, id));
-	const struct page *p = page(st, id, 0, 0);
-	assert_int_equal(p->status, PAGE_OWED);
-	st->room[0] = 1;
-	run(st->r, SECOND);
-	assert_int_equal(page(st, id, 0, 0)->status, PAGE_CANCELLED);
-	assert_int_equal(st->n_sends, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,8 +188,6 @@ int main(void)
 		BOTH(an_acknowledgement_that_runs_out_pages_again_from_the_first_level),
 		ALONE(when_every_level_is_over_nothing_is_due_any_more),
 		BOTH(a_level_that_could_not_be_stored_begins_when_it_can_and_the_store_is_not_flooded),
-		ALONE(what_is_long_over_is_forgotten_and_what_is_open_never),
-		ALONE(a_page_whose_incident_is_gone_is_cancelled),
 	};
 	return cmocka_run_group_tests_name("engine/timekeeper", tests, NULL, NULL);
 }

@@ -448,6 +448,184 @@ static void a_full_disk_is_definite_and_leaves_room_for_what_must_be_recorded(vo
 	assert_int_equal(ver_of(r, "incident"), ver);
 }
 
+/* One document at a version of its own. */
+static enum store_rc import(struct rig *r, const char *id, uint64_t ver, struct str body)
+{
+	struct store_doc d = { .id = str_c(id), .ver = ver, .token = { { 9 } }, .due = STORE_NO_DUE, .expire = STORE_NO_DUE, .body = body };
+	return store_import(r->s, &d, 1);
+}
+
+static void an_import_is_a_line_and_versions_follow_on_it(void **state)
+{
+	struct rig *r = *state;
+	assert_int_equal(commit(r, put("a", 0, S("mine"))), STORE_OK);
+	assert_int_equal(import(r, "a", 7, S("theirs")), STORE_OK);
+	assert_int_equal(import(r, "b", 3, S("new")), STORE_OK);
+	assert_int_equal(import(r, "b", 2, S("older")), STORE_OK);
+	assert_int_equal(commit(r, put("a", 7, S("on"))), STORE_OK);
+	assert_true(has_file(r, "journal.1") && !has_file(r, "snapshot.2"));
+	reopen(r);
+	assert_int_equal(ver_of(r, "a"), 8);
+	assert_int_equal(ver_of(r, "b"), 2);
+	assert_int_equal(json_snapshot(r->s), STORE_OK);
+	reopen(r);
+	assert_int_equal(ver_of(r, "a"), 8);
+	assert_int_equal(ver_of(r, "b"), 2);
+}
+
+static void an_import_cut_at_any_byte_is_left_out(void **state)
+{
+	struct rig *r = *state;
+	size_t at[5];
+	assert_int_equal(commit(r, put("a", 0, S("1"))), STORE_OK);
+	assert_int_equal(commit(r, put("b", 0, S("1"))), STORE_OK);
+	assert_int_equal(import(r, "a", 9, S("theirs")), STORE_OK);
+	store_close(r->s);
+	struct image *m = load(r, "journal.1");
+	assert_int_equal(lines_of(m, at, 5), 5);
+	for (size_t cut = at[4] - 1; cut >= at[3]; cut--) {
+		save(r, "journal.1", m->bytes, cut);
+		third_is_gone_and_life_goes_on(r);
+	}
+	free(m);
+	open_ok(r);
+}
+
+/* A journal made by hand: a head of this schema, one ordinary line, and then one more. */
+static void save_journal(struct rig *r, int64_t schema, void (*add)(struct buf *b))
+{
+	struct store head = { .n_kinds = COUNT(kinds), .append_only = 2 };
+	struct ram *none = ram_new(&head);
+	struct buf b = BUF(1 << 16);
+	struct store_write w = put("a", 0, S("1"));
+	store_close(r->s);
+	r->s = NULL;
+	journal_write_head(&b, &(struct journal_head){ .schema = schema, .gen = 1 });
+	journal_write_txn(&b, kinds, none, 1, 5, &(struct store_txn){ .w = &w, .n = 1 });
+	if (add)
+		add(&b);
+	save(r, "journal.1", b.p, b.n);
+	buf_free(&b);
+	ram_free(none);
+}
+
+static void add_import(struct buf *b)
+{
+	struct store_doc d = { .id = S("a"), .ver = 4, .due = STORE_NO_DUE, .expire = STORE_NO_DUE };
+	journal_write_import(b, kinds, 2, 5, &d);
+}
+
+static void add_jump(struct buf *b)
+{
+	struct store_doc d = { .id = S("a"), .ver = 4, .due = STORE_NO_DUE, .expire = STORE_NO_DUE };
+	journal_write_doc(b, kinds, &d);
+}
+
+static void only_a_line_that_says_so_may_jump_and_only_where_such_lines_are_known(void **state)
+{
+	struct rig *r = *state;
+	save_journal(r, 2, add_import);
+	open_ok(r);
+	assert_int_equal(ver_of(r, "a"), 4);
+	save_journal(r, 2, add_jump);
+	assert_int_equal(try_open(r), STORE_CORRUPT);
+	assert_non_null(strstr(r->why.p, "does not follow"));
+	save_journal(r, 1, add_import);
+	assert_int_equal(try_open(r), STORE_CORRUPT);
+	assert_non_null(strstr(r->why.p, "not what this version writes"));
+	save_journal(r, 0, NULL);
+	assert_int_equal(try_open(r), STORE_CORRUPT);
+}
+
+static int schema_of(struct rig *r)
+{
+	struct store_options o = { .path = str_c(r->path), .kinds = kinds, .n_kinds = COUNT(kinds), .clock = { NULL, some_time, some_time } };
+	struct store_schema at = { 0 };
+	assert_int_equal(store_schema(S("json"), &o, &at, &r->why), STORE_OK);
+	assert_int_equal(at.newest, JOURNAL_SCHEMA);
+	assert_int_equal(at.least, at.have);
+	return at.have;
+}
+
+static enum store_rc migrate(struct rig *r, int to)
+{
+	struct store_options o = { .path = str_c(r->path), .kinds = kinds, .n_kinds = COUNT(kinds), .clock = { NULL, some_time, some_time } };
+	buf_clear(&r->why);
+	return store_migrate(S("json"), &o, to, &r->why);
+}
+
+static void a_journal_of_the_first_schema_is_read_and_written_until_something_is_imported(void **state)
+{
+	struct rig *r = *state;
+	assert_int_equal(schema_of(r), 2);
+	save_journal(r, 1, NULL);
+	assert_int_equal(schema_of(r), 1);
+	open_ok(r);
+	assert_int_equal(commit(r, put("a", 1, S("2"))), STORE_OK);
+	reopen(r);
+	assert_int_equal(schema_of(r), 1);
+	assert_int_equal(import(r, "b", 6, S("")), STORE_OK);
+	assert_int_equal(schema_of(r), 2);
+	assert_true(has_file(r, "snapshot.2") && !has_file(r, "journal.1"));
+	assert_int_equal(import(r, "c", 6, S("")), STORE_OK);
+	assert_true(has_file(r, "snapshot.2"));
+	reopen(r);
+	assert_int_equal(ver_of(r, "a"), 2);
+	assert_int_equal(ver_of(r, "b"), 6);
+	assert_int_equal(ver_of(r, "c"), 6);
+}
+
+static void a_journal_goes_back_to_the_first_schema_and_up_again(void **state)
+{
+	struct rig *r = *state;
+	assert_int_equal(import(r, "a", 6, S("")), STORE_OK);
+	assert_int_equal(migrate(r, 1), STORE_BUSY);               /* we have it */
+	store_close(r->s);
+	assert_int_equal(migrate(r, 0), STORE_INVAL);
+	assert_int_equal(migrate(r, 3), STORE_INVAL);
+	assert_int_equal(migrate(r, 1), STORE_OK);
+	assert_int_equal(schema_of(r), 1);
+	open_ok(r);
+	assert_int_equal(ver_of(r, "a"), 6);
+	assert_int_equal(schema_of(r), 1);
+	store_close(r->s);
+	assert_int_equal(migrate(r, 2), STORE_OK);
+	assert_int_equal(schema_of(r), 2);
+	open_ok(r);
+	assert_int_equal(ver_of(r, "a"), 6);
+}
+
+static void an_import_whose_flush_fails_is_unknown_and_shown_to_nobody(void **state)
+{
+	struct rig *r = *state;
+	assert_int_equal(commit(r, put("a", 0, S("1"))), STORE_OK);
+	json_set_sync(r->s, failing_sync);
+	assert_int_equal(import(r, "a", 6, S("")), STORE_UNKNOWN);
+	json_set_sync(r->s, fdatasync);
+	assert_int_equal(ver_of(r, "a"), 1);
+	assert_int_equal(import(r, "a", 6, S("")), STORE_FENCED);
+}
+
+static void a_large_import_costs_its_own_size(void **state)
+{
+	struct rig *r = *state;
+	static char body[1000];
+	struct store_doc d[100];
+	char id[100][32];
+	memset(body, 'x', sizeof body);
+	for (int group = 0; group < 100; group++) {
+		for (int i = 0; i < 100; i++) {
+			(void)snprintf(id[i], sizeof id[i], "%d-%d", group, i);
+			d[i] = (struct store_doc){ .id = str_c(id[i]), .ver = 5, .due = STORE_NO_DUE, .expire = STORE_NO_DUE, .body = { body, sizeof body } };
+		}
+		assert_int_equal(store_import(r->s, d, 100), STORE_OK);
+	}
+	assert_true(has_file(r, "journal.1"));
+	reopen(r);
+	assert_int_equal(ver_of(r, "0-0"), 5);
+	assert_int_equal(ver_of(r, "99-99"), 5);
+}
+
 static void what_is_in_the_directory_is_what_is_meant(void **state)
 {
 	struct rig *r = *state;
@@ -482,6 +660,13 @@ int main(void)
 		T(a_damaged_cut_or_missing_snapshot_is_refused),
 		T(a_journal_of_a_newer_version_is_left_alone),
 		T(a_journal_that_outgrows_its_documents_begins_anew),
+		T(an_import_is_a_line_and_versions_follow_on_it),
+		T(an_import_cut_at_any_byte_is_left_out),
+		T(only_a_line_that_says_so_may_jump_and_only_where_such_lines_are_known),
+		T(a_journal_of_the_first_schema_is_read_and_written_until_something_is_imported),
+		T(a_journal_goes_back_to_the_first_schema_and_up_again),
+		T(an_import_whose_flush_fails_is_unknown_and_shown_to_nobody),
+		T(a_large_import_costs_its_own_size),
 		T(a_full_disk_is_definite_and_leaves_room_for_what_must_be_recorded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,26 @@
+/* share.h - which of several replicas takes a piece of work first, so that they do not all reach for the same one.
+ *
+ * An optimisation and nothing else: work is taken by a claim or a commit that names a version, and every replica takes everything in the end. A
+ * wrong or old view of who is alive costs a lost race or a few seconds, never a page.
+ *
+ * Every piece has an order of replicas: who holds it, then by rendezvous hash (each replica's hash with the key; the highest first), so that a
+ * replica that comes or goes moves only its own share. Since the moment it became due, time is cut into slots that belong to the first, the
+ * second, ... of that order in turn. A backlog is then worked off by all of them without meeting, and what the first cannot do, because it has
+ * died or has its hands full, is done by the next after one slot. What is overdue for SHARE_ANYBODY_MS is anybody's.
+ */
+#ifndef CORE_SHARE_H
+#define CORE_SHARE_H
+#include "model/replica.h"
+
+/* A slot is longer than the time between two looks at the store; with SHARE_ORDER_MAX of them a round is over before work is anybody's. */
+enum { SHARE_SLOT_MS = 1500, SHARE_ORDER_MAX = 4, SHARE_ANYBODY_MS = 8000, SHARE_OTHERS_MAX = 63 };
+
+/* Who works on this store: this replica and the others that are alive, as far as it knows. */
+struct crew { struct str me, others[SHARE_OTHERS_MAX]; size_t n_others; };
+
+enum replica_state replica_state_at(const struct replica *r, int64_t now_ms);
+
+/* May this replica take it now? key: what it is hashed by; holder: the replica that has it in hand or had it last, empty: none; overdue_ms: since
+ * it became due. True at once for what this replica holds, and for everything when it is alone. */
+bool share_is_mine(const struct crew *c, struct str key, struct str holder, int64_t overdue_ms);
+#endif

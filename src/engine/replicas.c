@@ -1,0 +1,78 @@
+/* replicas.c - signs of life: this replica's own, and who else there is. Only on stores that others may write too.
+ *
+ * Every few seconds this replica writes its own document and lists those seen lately. The list may be old, a sign of life may be lost, two replicas may
+ * think differently of a third: all of that only changes who reaches for a piece of work first (core/share.h). So nothing here is tried
+ * again, and it comes last in a step, when everybody has been answered.
+ */
+#include "engine/inside.h"
+#include "base/mutant.h"
+
+/* Ours, as it is in the store: after a lost answer it may be a version that we did not hear of. */
+static enum store_rc find_own(struct engine *e, uint64_t *ret_ver)
+{
+	struct store_docs docs = { 0 };
+	const store_kind kind = KIND_replica;
+	enum store_rc rc = store_get(e->env.store, &kind, &e->crew.me, 1, &docs);
+	if (rc == STORE_OK)
+		*ret_ver = docs.v[0].ver;
+	store_docs_free(&docs);
+	return rc;
+}
+
+static void show_life(struct engine *e)
+{
+	struct replicas *r = &e->replicas;
+	enum store_rc rc = r->is_ver_known ? STORE_OK : find_own(e, &r->ver);
+	struct replica me = { .id = e->crew.me, .version = e->setup->version, .started_at = r->started_ms, .seen_at = e->now_ms,
+		.state = e->is_draining ? REPLICA_DRAINING : REPLICA_LIVE };
+	if (rc == STORE_OK)
+		rc = engine_put(e, KIND_replica, me.id, &me, r->ver, e->now_ms + REPLICA_KEPT_MS, 1);
+	engine_saw(e, rc);
+	r->is_ver_known = rc == STORE_OK;
+	r->ver += rc == STORE_OK;
+}
+
+/* The listing keys say all there is to know: no body is read. */
+static void look_around(struct engine *e)
+{
+	struct store_docs docs = { 0 };
+	struct str since = arena_fmt(&e->step_mem, "%015lld", (long long)(e->now_ms - (MUTANT(44) ? REPLICA_KEPT_MS : REPLICA_GONE_MS)));
+	int by_seen = desc_key_index(&replica_entity, S("seen_at")), state = desc_key_index(&replica_entity, S("state"));
+	enum store_rc rc = store_list(e->env.store, KIND_replica, by_seen, since, S(""), true, SHARE_OTHERS_MAX + 1, &docs);
+	engine_saw(e, rc);
+	if (rc == STORE_OK) {
+		arena_reset(&e->replicas.mem);
+		e->crew.n_others = 0;
+		for (size_t i = 0; i < docs.n && e->crew.n_others < SHARE_OTHERS_MAX; i++)
+			if (!str_eq(docs.v[i].id, e->crew.me) && str_starts(docs.v[i].idx[state], S("live/")))
+				e->crew.others[e->crew.n_others++] = arena_str(&e->replicas.mem, docs.v[i].id);
+		atomic_store_explicit(&e->metrics.replicas_live, (int64_t)e->crew.n_others + !e->is_draining, memory_order_relaxed);
+	}
+	store_docs_free(&docs);
+}
+
+void replicas_beat(struct engine *e)
+{
+	struct replicas *r = &e->replicas;
+	if (!e->store_info.many_writers || e->now_ms < r->next_ms)
+		return;
+	r->started_ms = r->started_ms ? r->started_ms : e->now_ms;
+	r->next_ms = e->now_ms + REPLICA_BEAT_MS;
+	show_life(e);
+	look_around(e);
+}
+
+void engine_leave(struct engine *e)
+{
+	struct replicas *r = &e->replicas;
+	struct store_write w = { .op = STORE_DELETE, .kind = KIND_replica, .id = e->crew.me, .expect = r->ver, .due = STORE_NO_DUE,
+		.expire = STORE_NO_DUE };
+	struct store_txn t = { .w = &w, .n = 1 };
+	struct store_result result;
+	if (!r->is_ver_known || r->ver == 0 || e->health != STORE_OK)
+		return;
+	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
+	store_commit(e->env.store, &t, &result, 1);
+	engine_saw(e, result.rc);
+	r->is_ver_known = false;
+}

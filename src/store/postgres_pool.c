@@ -1,0 +1,177 @@
+/* postgres_pool.c - a few sessions for all threads of the process.
+ *
+ * A thread of its own makes them, because connecting may block for seconds (names to resolve, a host that answers nothing) and no
+ * call may. While there is none and none can be had, callers are told at once; the connector keeps trying, four times a second when it
+ * is refused, so recovery does not wait for a caller. One loss makes all sessions of that time suspect: they are made anew.
+ */
+#include "store/postgres_inside.h"
+#include "store/disk.h"
+#include <signal.h>
+#include <time.h>
+
+/* until_us is of disk_us, which is CLOCK_MONOTONIC's. */
+static int wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us)
+{
+	struct timespec at = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
+	return pthread_cond_timedwait(cond, lock, &at);
+}
+
+/* These two under the lock. */
+
+static void push(struct pool *p, struct session *s)
+{
+	s->next = p->idle;
+	p->idle = s;
+	pthread_cond_signal(&p->idle_again);
+}
+
+/* An idle session that may be trusted, or NULL. */
+static struct session *pop(struct pool *p)
+{
+	while (p->idle) {
+		struct session *s = p->idle;
+		p->idle = s->next;
+		if (s->epoch == p->epoch)
+			return s;
+		p->n--;
+		session_free(s);
+	}
+	return NULL;
+}
+
+enum store_rc pool_take(struct pool *p, int64_t until_us, struct session **ret)
+{
+	enum store_rc rc = STORE_OK;
+	struct session *s;
+	pthread_mutex_lock(&p->lock);
+	while ((s = pop(p)) == NULL && rc == STORE_OK) {
+		if (p->is_down) {
+			rc = STORE_DOWN;
+			break;
+		}
+		p->waiting++;
+		pthread_cond_signal(&p->wanted);
+		if (wait_until(&p->idle_again, &p->lock, until_us) != 0)
+			rc = STORE_BUSY;
+		p->waiting--;
+	}
+	if (p->waiting > 0)
+		pthread_cond_signal(&p->wanted);                   /* while it connected it did not hear the others */
+	pthread_mutex_unlock(&p->lock);
+	if (s == NULL)
+		return rc;
+	s->until_us = until_us;
+	*ret = s;
+	return STORE_OK;
+}
+
+void pool_give(struct pool *p, struct session *s)
+{
+	bool is_lost = s->is_lost || PQtransactionStatus(s->pg) != PQTRANS_IDLE, is_late = s->is_late;
+	if (is_lost)
+		session_free(s);
+	pthread_mutex_lock(&p->lock);
+	if (is_lost) {
+		p->n--;
+		p->epoch++;
+		p->is_down |= is_late;                             /* silence costs one caller its time, not each */
+		pthread_cond_signal(&p->wanted);
+		pthread_cond_signal(&p->idle_again);
+	} else {
+		push(p, s);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+bool pool_is_up(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	bool is_up = !p->is_down && p->n > 0;
+	pthread_mutex_unlock(&p->lock);
+	return is_up;
+}
+
+static struct session *make(struct pool *p)
+{
+	struct session *s = NULL;
+	struct buf why = BUF(4096);                                /* nobody to tell: callers hear "down" */
+	if (session_new(&p->target, disk_us() + CALL_US, &s, &why) != STORE_OK)
+		s = NULL;
+	buf_free(&why);
+	if (s && !session_prepare(s, p->target.schema)) {
+		session_free(s);
+		s = NULL;
+	}
+	return s;
+}
+
+/* Under the lock, which it leaves while it connects. */
+static void add_one(struct pool *p)
+{
+	p->n++;
+	pthread_mutex_unlock(&p->lock);
+	struct session *s = make(p);
+	pthread_mutex_lock(&p->lock);
+	if (s) {
+		s->epoch = p->epoch;
+		p->is_down = false;
+		push(p, s);
+		return;
+	}
+	p->n--;
+	p->is_down |= p->n == 0;                                   /* others may still be in use: the server may just have no more to give */
+	pthread_cond_broadcast(&p->idle_again);
+	int64_t until = disk_us() + RETRY_MS * 1000;
+	while (!p->is_ending && wait_until(&p->wanted, &p->lock, until) == 0)
+		continue;
+}
+
+static void *connect_for_all(void *arg)
+{
+	struct pool *p = arg;
+	sigset_t all;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);                    /* they are for the thread that waits for them */
+	pthread_mutex_lock(&p->lock);
+	while (!p->is_ending) {
+		struct session *spare = pop(p);
+		if (spare)
+			push(p, spare);
+		if (spare == NULL && p->n < POOL_MAX && (p->is_down || p->waiting > 0))
+			add_one(p);
+		else
+			pthread_cond_wait(&p->wanted, &p->lock);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+int pool_start(struct pool *p, struct session *first)
+{
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->idle_again, &monotonic);
+	pthread_cond_init(&p->wanted, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_mutex_init(&p->lock, NULL);
+	p->idle = first;
+	p->n = 1;
+	return pthread_create(&p->connector, NULL, connect_for_all, p);
+}
+
+void pool_end(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->is_ending = true;
+	pthread_cond_signal(&p->wanted);
+	pthread_mutex_unlock(&p->lock);
+	pthread_join(p->connector, NULL);
+	for (struct session *s = p->idle, *next; s; s = next) {
+		next = s->next;
+		session_free(s);
+	}
+	pthread_cond_destroy(&p->idle_again);
+	pthread_cond_destroy(&p->wanted);
+	pthread_mutex_destroy(&p->lock);
+}

@@ -1,0 +1,137 @@
+"""Disks that fail: full, a file that may not grow, a flush that says EIO. The server may end itself, with 70, and whoever supervises it starts it
+afresh; what it answered 2xx must be there."""
+import re
+import time
+
+import tocsin
+from disk import SmallDisk
+from load import Load
+from kills import LEVELS, TIMEOUTS_S
+
+ENDED_ITSELF = 70
+EIO_DELAY_S = 0.3               # the failing flush takes so long: everything that earlier ones covered is answered by then
+STRAGGLE_S = 0.15               # for the answers that earlier flushes covered
+
+
+def full(stage):
+    """P8: a disk with less room than the gate wants, then none at all. Alerts are refused before it is full, pages still go out, and with
+    room again all is well."""
+    disk = stage.keep(SmallDisk(stage.where / 'disk', 64))
+    sink = stage.sink()
+    storage = {'driver': stage.store_name, 'path': str(disk.where / 'store'), 'min_free': '24MiB'}
+    cluster = stage.build(sink, levels=LEVELS, storage=storage)
+    stage.store.path = disk.where / 'store'
+    replica = cluster.replicas[0].start()
+    with Load(cluster, stage.seed, pause_s=0.02) as load:
+        for n in range(stage.cycles):
+            load.wait(20)
+            refuse(stage, disk, load) if n % 2 == 0 else starve(stage, disk, replica)
+            revive(stage, replica)
+        load.wait(20)
+    stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
+
+
+def refuse(stage, disk, load):
+    """Half of the room that the gate wants: 503, and it is up."""
+    disk.fill(leave=12 << 20)
+    before = load.answers[503]
+    tocsin.until(lambda: load.answers[503] > before + 20, 20, 'alerts to be refused')
+    stage.cluster.replicas[0].must_be_up()
+    accepted = load.accepted
+    time.sleep(stage.rng.uniform(0.5, 2))
+    stage.check(load.accepted - accepted <= 6, 'of a nearly full disk %d alerts were accepted' % (load.accepted - accepted))
+    disk.free()
+
+
+def starve(stage, disk, replica):
+    """Not a byte left, for a while: it may end itself."""
+    begin = time.monotonic()
+    disk.fill(leave=0)
+    tocsin.until(lambda: time.monotonic() > begin + 2 or not replica.is_up(), 5)
+    disk.free()
+    stage.store.downs.append([begin, time.monotonic() + 1])
+    stage.cluster.fault('full', begin)
+
+
+def revive(stage, replica):
+    """Starts it again if it ended itself as it says it does."""
+    if not replica.is_up():
+        stage.check(replica.process.returncode == ENDED_ITSELF, 'it ended with %d: %s' % (replica.process.returncode, replica.err.text()[-500:]))
+        stage.cluster.fault('exit')
+        replica.went_down()
+        replica.start()
+
+
+def file_size(stage):
+    """P9: RLIMIT_FSIZE. The signal is ignored; the failing write ends the process or is refused as a full disk; with more room it goes on."""
+    sink = stage.sink()
+    cluster = stage.build(sink, levels=LEVELS)
+    replica = cluster.replicas[0].start()
+    outcomes = []
+    with Load(cluster, stage.seed, pause_s=0.01) as load:
+        for _ in range(stage.cycles):
+            load.wait(20)
+            stage.check(replica.stop() == 0, 'it ended badly: ' + replica.err.text()[-500:])
+            outcomes.append(one_limit(stage, replica, load))
+            replica.prefix = []
+            replica.start()
+        load.wait(20)
+    stage.say('under the limit: ' + ' '.join(outcomes))
+    stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
+
+
+def one_limit(stage, replica, load):
+    """A life that may write no file beyond what there is and a little: until it has refused or ended itself."""
+    limit = stage.store.length() + stage.rng.randrange(1 << 14, 1 << 17)
+    replica.prefix = ['prlimit', '--fsize=%d' % limit]
+    begin, refused = time.monotonic(), load.answers[503]
+    replica.launch()
+    tocsin.until(lambda: not replica.is_up() or (replica.look() and load.answers[503] > refused + 20), 30, 'a limit to be met')
+    stage.cluster.fault('limit', begin)
+    replica.went_down()
+    if replica.is_up():
+        stage.store.downs.append([begin, time.monotonic()])
+        replica.kill()
+        return 'refuses'
+    code = replica.process.returncode
+    stage.check(code in (ENDED_ITSELF, 1), 'it ended with %d: %s' % (code, replica.err.text()[-500:]))
+    return 'ends' if code == ENDED_ITSELF else 'does-not-start'
+
+
+def eio(stage):
+    """P10: the Nth flush of a thread fails, for every N. Nothing is answered 2xx on it, the process ends, the next one finds everything."""
+    sink, slowest_s = stage.sink(), 0.0
+    cluster = stage.build(sink, levels=LEVELS)
+    cluster.replicas[0].start().stop()
+    with Load(cluster, stage.seed, pause_s=0.005, senders=4) as load:
+        for n in range(1, stage.cycles + 1):
+            slowest_s = max(slowest_s, failing_life(stage, cluster.replicas[0], load, n))
+    stage.say('slowest end after a failed flush %.2f s' % slowest_s)
+    cluster.replicas[0].prefix = []
+    cluster.start()
+    stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
+
+
+def failing_life(stage, replica, load, n):
+    """Returns the seconds from the failure to the end of the process."""
+    trace = stage.where / 'trace'
+    trace.write_text('')
+    replica.prefix = ['strace', '-D', '-f', '-qq', '-ttt', '-o', str(trace), '-e', 'trace=fdatasync,fsync', '-e',
+                      'inject=fdatasync,fsync:error=EIO:delay_enter=%d:when=%d' % (EIO_DELAY_S * 1e6, n)]
+    replica.launch()
+    try:
+        tocsin.until(lambda: not replica.is_up(), 30, 'the failed flush to end it')
+    except AssertionError:
+        stage.check(False, 'flush %d failed and the server lives: %s' % (n, trace.read_text()[-400:]))
+        replica.kill()
+        return 0.0
+    ended = time.monotonic()
+    stage.cluster.fault('eio', ended - EIO_DELAY_S)
+    replica.went_down()
+    failed = re.search(r'^\d+ +(\d+\.\d+) \w+\(.*INJECTED', tocsin.until(lambda: 'INJECTED' in trace.read_text() and trace.read_text(), 5, 'the trace'), re.M)
+    begin = float(failed[1]) - time.time() + time.monotonic()
+    answered = [key for key, tally in list(load.tallies.items()) if tally.answered_at and tally.answered_at > begin + STRAGGLE_S]
+    stage.check(not answered, 'answered 2xx on the failed flush %d: %s' % (n, answered[:5]))
+    code = replica.process.returncode
+    stage.check(code in (ENDED_ITSELF, 1), 'after flush %d failed it ended with %d: %s' % (n, code, replica.err.text()[-500:]))
+    return ended - begin - EIO_DELAY_S
