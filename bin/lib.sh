@@ -43,6 +43,11 @@ need() {
 	apt-get -qq install -y --no-install-recommends $list >/dev/null || die "apt-get could not install: $list"
 }
 
+# need_command COMMAND PACKAGE : for programs that some machines have from elsewhere: a package is asked for only when the command is missing.
+need_command() {
+	command -v "$1" >/dev/null || need "$2"
+}
+
 # build : build/tocsin from what is there, with as many jobs as there are cores but no more than four
 build() {
 	local jobs

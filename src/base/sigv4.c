@@ -45,7 +45,8 @@ static struct str host_header(struct parts p)
 
 static bool is_unreserved(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' ||
+	    c == '_' || c == '~';
 }
 
 static void encode(struct buf *b, struct str s)
@@ -243,7 +244,8 @@ static struct str bytes(uint8_t key[SHA256_N])
 	return (struct str){ (const char *)key, SHA256_N };
 }
 
-static struct str signature(struct arena *a, const struct sigv4_keys *keys, struct sigv4_scope scope, struct str date, struct str to_sign)
+static struct str signature(struct arena *a, const struct sigv4_keys *keys, struct sigv4_scope scope, struct str date,
+    struct str to_sign)
 {
 	uint8_t key[SHA256_N];
 	struct buf hex = BUF((size_t)2 * SHA256_N), start = BUF(TEXT_MAX);
@@ -298,8 +300,10 @@ void sigv4_sign(struct arena *a, const struct sigv4_keys *keys, struct sigv4_sco
 		add_signed(&h, a, r->headers.v[i]);
 
 	struct sigv4_trace t = { .canonical = canonical(a, r, p, &h) };
-	struct str full = arena_fmt(a, "%.*s/%.*s/%.*s/aws4_request", STR_ARG(date), STR_ARG(scope.region), STR_ARG(scope.service));
-	t.to_sign = arena_fmt(a, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", STR_ARG(time), STR_ARG(full), STR_ARG(sha256_hex(a, t.canonical)));
+	struct str full = arena_fmt(a, "%.*s/%.*s/%.*s/aws4_request", STR_ARG(date), STR_ARG(scope.region),
+	    STR_ARG(scope.service));
+	t.to_sign = arena_fmt(a, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", STR_ARG(time), STR_ARG(full),
+	    STR_ARG(sha256_hex(a, t.canonical)));
 	t.signature = signature(a, keys, scope, date, t.to_sign);
 	add_header(r, arena_fmt(a, "Authorization: AWS4-HMAC-SHA256 Credential=%.*s/%.*s, SignedHeaders=%.*s, Signature=%.*s",
 	    STR_ARG(keys->id), STR_ARG(full), STR_ARG(names(a, &h)), STR_ARG(t.signature)));

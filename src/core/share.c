@@ -25,25 +25,23 @@ static uint64_t weight(struct str name, struct str key)
 }
 
 /* This replica's place in the order: 0 is the first. */
-static size_t place(const struct crew *c, struct str key, struct str holder)
+static size_t place(const struct crew *c, const struct piece *p)
 {
-	uint64_t mine = weight(c->me, key);
+	uint64_t mine = weight(c->me, p->key);
 	size_t at = 0;
-	if (str_eq(holder, c->me))
-		return 0;
-	for (size_t i = 0; i < c->n_others; i++) {
-		uint64_t other = weight(c->others[i], key);
-		at += str_eq(c->others[i], holder) || other > mine;
-	}
+	if (str_eq(p->holder, c->me))
+		return p->was_tried ? c->n_others : 0;
+	for (size_t i = 0; i < c->n_others; i++)
+		at += str_eq(c->others[i], p->holder) ? !p->was_tried : weight(c->others[i], p->key) > mine;
 	return at;
 }
 
-bool share_is_mine(const struct crew *c, struct str key, struct str holder, int64_t overdue_ms)
+bool share_is_mine(const struct crew *c, const struct piece *p)
 {
 	size_t n = c->n_others + 1 < SHARE_ORDER_MAX ? c->n_others + 1 : SHARE_ORDER_MAX;
 	assert(c->n_others <= SHARE_OTHERS_MAX);
-	if (c->n_others == 0 || (overdue_ms >= SHARE_ANYBODY_MS && !MUTANT(44)))
+	if (c->n_others == 0 || (p->overdue_ms >= SHARE_ANYBODY_MS && !MUTANT(44)))
 		return true;
-	size_t slot = overdue_ms > 0 && !MUTANT(44) ? (size_t)(overdue_ms / SHARE_SLOT_MS) % n : 0;
-	return place(c, key, holder) % n == slot;
+	size_t slot = p->overdue_ms > 0 && !MUTANT(44) ? (size_t)(p->overdue_ms / SHARE_SLOT_MS) % n : 0;
+	return place(c, p) % n == slot;
 }

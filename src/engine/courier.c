@@ -2,7 +2,7 @@
  *
  * The fresh read right before the send is what keeps a page from reaching somebody whose incident was acknowledged a moment ago; the
  * claim is what keeps two replicas from sending the same page. A channel without room leaves its pages due; others overtake them. Where several
- * replicas work, whoever wrote a page or tried it last reaches for it first (core/share.h).
+ * replicas work, whoever wrote a page reaches for it first, and whoever tried it in vain last (core/share.h).
  */
 #include "engine/inside.h"
 #include "base/mutant.h"
@@ -210,7 +210,7 @@ static enum look look_at(struct engine *e, struct arena *a, struct rooms *rooms,
 		engine_beyond(e, KIND_page, d->id);
 	if (p == NULL)
 		return LOOK_NEVER;
-	if (!engine_is_mine(e, p->incident, p->owner, d->due))
+	if (!engine_is_mine(e, p->incident, p, d->due))
 		return LOOK_OTHERS;
 	return !is_settling(e, p->id) && takes(e, rooms, p->channel) ? LOOK_CLAIM : LOOK_NO_ROOM;
 }

@@ -196,9 +196,11 @@ int64_t engine_look_ahead_ms(const struct engine *e)
 	return e->crew.n_others > 0 ? LOOK_AMONG_OTHERS_MS : LOOK_AHEAD_MS;
 }
 
-bool engine_is_mine(const struct engine *e, struct str incident, struct str holder, int64_t due_ms)
+bool engine_is_mine(const struct engine *e, struct str incident, const struct page *page, int64_t due_ms)
 {
-	return share_is_mine(&e->crew, incident, holder, e->now_ms - e->now_err_ms - due_ms);
+	struct piece p = { .key = incident, .holder = page ? page->owner : S(""), .was_tried = page && page->attempt > 0,
+		.overdue_ms = e->now_ms - e->now_err_ms - due_ms };
+	return share_is_mine(&e->crew, &p);
 }
 
 void engine_beyond(struct engine *e, enum kind kind, struct str id)

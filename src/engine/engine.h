@@ -16,6 +16,8 @@
 #include "engine/metrics.h"
 #include "store/store.h"
 
+enum { REPLY_WITHIN_MS = 5000 };         /* whoever asks is told by then, and may ask another replica */
+
 /* The answer to a command. Texts live until env.reply returns. */
 struct answer {
 	enum outcome outcome;
@@ -28,7 +30,7 @@ struct answer {
 struct job {
 	struct command command;
 	void *owner;                     /* the poster's, untouched */
-	int64_t deadline_ms;             /* mono: past it the answer is STORE_BUSY instead of another try; 0: 5 s after posting */
+	int64_t deadline_ms;             /* mono: past it the answer is STORE_BUSY instead of another try; 0: REPLY_WITHIN_MS from its first step on */
 	int tries;                       /* the engine's */
 	bool is_alone;                   /* the engine's: not together with others, the transaction became too large */
 	void (*answered)(struct job *j, const struct answer *a);   /* the shell's: who is told instead of the API; NULL: the API */

@@ -73,7 +73,7 @@ struct engine {
 };
 
 /* What another replica has written must be found by looking: soon enough for its pages, often enough for every slot of share.h. */
-enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_EVERY_MS = 60 * 1000, REPLY_WITHIN_MS = 5000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
+enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_EVERY_MS = 60 * 1000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
 	CALM_MS = 3000 };
 
 /* Counts what a committed member did. */
@@ -86,8 +86,8 @@ void engine_log(struct engine *e, enum log_level level, struct str incident, con
 
 /* When to look again at the latest for what is due. */
 int64_t engine_look_ahead_ms(const struct engine *e);
-/* Is this ours to take now? due_ms: since when it is due; see share.h. */
-bool engine_is_mine(const struct engine *e, struct str incident, struct str holder, int64_t due_ms);
+/* Is this ours to take now? page: NULL for a level; due_ms: since when it is due. See share.h. */
+bool engine_is_mine(const struct engine *e, struct str incident, const struct page *page, int64_t due_ms);
 /* One document in a commit of its own, expected at this version; asked again, `tries` times in all, while the result is unknown. */
 enum store_rc engine_put(struct engine *e, enum kind kind, struct str id, const void *obj, uint64_t expect, int64_t expire, int tries);
 /* A document that a newer program wrote is left to the replicas that run it. Said once a minute. */

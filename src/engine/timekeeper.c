@@ -24,7 +24,7 @@ static size_t take_due(struct engine *e, const struct store_docs *docs, size_t *
 #endif
 		if (due > e->now_ms) {
 			e->next_timer_ms = due < e->next_timer_ms ? due : e->next_timer_ms;
-		} else if (engine_is_mine(e, d->id, S(""), d->due)) {
+		} else if (engine_is_mine(e, d->id, NULL, d->due)) {
 			engine_todo(e, engine_own_job(e, CMD_TIMER, d->id, S("")));
 			n++;
 		} else {

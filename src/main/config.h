@@ -51,7 +51,7 @@ ENTITY_STRUCT(config_server, CONFIG_SERVER);
 	X(E, SECRET, password, ,              0, 0,    0, "postgres: the password; where libpq looks for one unless given.") \
 	X(E, STR,    schema,   ,              0, 1,   63, "postgres: the schema its tables are in; tocsin unless given.") \
 	X(E, STR,    table,    ,              0, 3,  255, "dynamodb: the table, made when it is not there; incidents unless given.") \
-	X(E, STR,    region,   ,              0, 1,   64, "dynamodb: the AWS region; us-east-1 unless given.") \
+	X(E, STR,    region,   ,              0, 1,   64, "dynamodb: the AWS region; AWS_REGION, or us-east-1, unless given.") \
 	X(E, STR,    endpoint, ,              0, 1, 2000, "dynamodb: the URL of the service; that of the region unless given.") \
 	X(E, INT,    shards,   ,              0, 1,  256, "postgres, dynamodb: into how many parts a new store is laid out, a power of two; 16 unless given.")
 ENTITY_STRUCT(config_storage, CONFIG_STORAGE);

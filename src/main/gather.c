@@ -124,7 +124,8 @@ enum store_rc gather(struct store *s, const struct patience *p, every_take *take
 	enum store_rc rc = STORE_OK;
 	store_info(s, &info);
 	for (size_t k = 0; info.is_still && k < KINDS && rc == STORE_OK; k++)
-		rc = every_doc(s, (store_kind)k, p, on_others, &g);
+		if (k != KIND_replica)
+			rc = every_doc(s, (store_kind)k, p, on_others, &g);
 	for (size_t i = 0; !info.is_still && i < COUNT(walk) && rc == STORE_OK; i++)
 		rc = every_doc(s, (store_kind)walk[i].kind, p, walk[i].take, &g);
 	idset_free(&g.incidents);

@@ -8,6 +8,7 @@
  *     sender's retry is folded into the open incident.
  *   - Alerts and groups come after incidents. An open alert whose incident is younger than the walk is left out: its next event opens a new one.
  *   - Policies come after the incidents that name them, counters last: no number is given out twice.
+ * Who runs at the moment (replica) is no history, and is left out of either.
  * So whatever was accepted before the walk began is in it, and different incidents may be of different moments of the walk.
  */
 #ifndef MAIN_GATHER_H

@@ -160,7 +160,7 @@ static int locate_config(struct cli *c, struct str path, struct located *l)
 		return EXIT_CONFIG;
 	l->driver = enum_word(&config_driver_names, (int)l->config->driver);
 	l->options = storage_options(l->config);
-	return l->config->driver == DRIVER_MEMORY ? (refuse_memory(c, S(""), NULL), EXIT_FAILED) : EXIT_DONE;
+	return l->config->driver != DRIVER_MEMORY || refuse_memory(c, S(""), NULL) ? EXIT_DONE : EXIT_FAILED;
 }
 
 int locate(struct cli *c, struct str text, struct located *ret)

@@ -33,7 +33,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, GIVE_UP_MS = 8 * 1000, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000, HOST_MAX = 40 };
+enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, GIVE_UP_MS = 8 * 1000, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000, STUCK_MS = 3000,
+	HOST_MAX = 40 };
 
 /* A configuration and what the rooms are given of it. */
 struct live {
@@ -71,7 +72,7 @@ struct server {
 
 	int64_t probed_ms;               /* the loop thread's own */
 	enum store_rc probe_rc;
-	bool reload_failed, is_draining;
+	bool reload_failed, is_draining, is_shared;      /* shared: its store has room for other replicas */
 };
 
 static int64_t on_mono(void *ctx) { (void)ctx; return clock_mono_ms(); }
@@ -175,6 +176,8 @@ static void on_fenced(void *ctx)
 	_exit(EXIT_FENCED);
 }
 
+/* A store on this machine is probed. One behind a network is not: the engine asks it something every few seconds, and whoever waits for an answer on
+ * the loop thread would hold up everybody else's. */
 static enum store_rc on_health(void *ctx, const char **ret_why)
 {
 	struct server *s = ctx;
@@ -184,6 +187,10 @@ static enum store_rc on_health(void *ctx, const char **ret_why)
 		return STORE_BUSY;
 	}
 	int64_t now = clock_mono_ms(), us;
+	if (s->is_shared) {
+		*ret_why = rc == STORE_OK ? "its store has not answered for some seconds" : store_rc_name(rc);
+		return rc == STORE_OK && writer_stuck_ms(s->writer) > STUCK_MS ? STORE_DOWN : rc;
+	}
 	if (rc == STORE_OK && now - s->probed_ms >= PROBE_EVERY_MS) {
 		s->probe_rc = store_probe(s->store, &us);
 		s->probed_ms = now;
@@ -259,11 +266,16 @@ static void on_request(void *ctx, struct http_request *r)
 static bool open_store(struct server *s, const struct config *c)
 {
 	struct buf why = BUF(4096);
+	struct store_info info;
 	enum store_rc rc = storage_open(c, &s->store, &why);
 	if (rc != STORE_OK)
 		say(s, LOG_ERROR, "cannot open the store: %s", why.p ? why.p : store_rc_name(rc));
 	buf_free(&why);
-	return rc == STORE_OK;
+	if (rc != STORE_OK)
+		return false;
+	store_info(s->store, &info);
+	s->is_shared = info.many_writers;
+	return true;
 }
 
 /* Before anybody is served: a file that must not be replaced is for people to look at, now and not later. */
@@ -384,6 +396,7 @@ static void reload(struct server *s)
 static void step(struct server *s)
 {
 	http_server_step(s->http, TICK_MS);
+	writer_expire(s->writer);
 	finish_answered(s);
 	free_retired(s);
 }

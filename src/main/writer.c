@@ -18,6 +18,7 @@ struct writer {
 	bool is_started;
 	struct exchanges done;           /* of this round; the writer thread's own */
 	_Atomic int health;
+	_Atomic int64_t step_began_ms;   /* mono; 0: between steps */
 
 	pthread_mutex_t lock;            /* guards all below */
 	pthread_cond_t wake, changed;    /* wake: there is work; changed: the writer has looked at setup or drain */
@@ -39,14 +40,19 @@ struct writer {
 	(list)->v[(list)->n++] = (item); \
 } while (0)
 
+/* Tells whoever posted it; the job may be gone afterwards. The exchange that is to be finished, or NULL. */
+static struct exchange *tell(struct job *j, const struct answer *a)
+{
+	if (j->answered == NULL)
+		return api_replied(j, a);
+	j->answered(j, a);
+	return NULL;
+}
+
 static void on_reply(void *ctx, struct job *j, const struct answer *a)
 {
 	struct writer *w = ctx;
-	if (j->answered) {
-		j->answered(j, a);
-		return;
-	}
-	struct exchange *x = api_replied(j, a);                    /* the job may be gone afterwards */
+	struct exchange *x = tell(j, a);
 	if (x)
 		PUSH(&w->done, x);
 }
@@ -159,7 +165,9 @@ static void *run(void *arg)
 		for (size_t i = 0; i < r.sent.n; i++)
 			w->env.came_back(w->env.ctx, r.sent.v[i]);
 		engine_play(w->engine, is_quiet, reign);
+		w->step_began_ms = on_mono(w);
 		until_ms = engine_step(w->engine, r.jobs.v, r.jobs.n, r.sent.v, r.sent.n);
+		w->step_began_ms = 0;
 		hand_over(w);
 		pthread_mutex_lock(&w->lock);
 		look_at_drain(w);
@@ -191,6 +199,8 @@ enum store_rc writer_start(struct writer *w, struct buf *why)
 bool writer_post(struct writer *w, struct job *j)
 {
 	assert(j->owner != NULL);
+	if (j->deadline_ms == 0)
+		j->deadline_ms = on_mono(w) + REPLY_WITHIN_MS;
 	pthread_mutex_lock(&w->lock);
 	bool has_room = w->jobs.n < WRITER_JOBS_MAX && !w->wants_stop;
 	if (has_room)
@@ -254,6 +264,40 @@ void writer_play(struct writer *w, bool is_quiet, int64_t reign)
 	pthread_mutex_unlock(&w->lock);
 	if (has_changed)
 		pthread_cond_signal(&w->wake);
+}
+
+/* Takes those that are late out of the queue. */
+static void take_late(struct writer *w, struct jobs *late)
+{
+	int64_t now = on_mono(w);
+	size_t kept = 0;
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < w->jobs.n; i++)
+		if (w->jobs.v[i]->deadline_ms <= now)
+			PUSH(late, w->jobs.v[i]);
+		else
+			w->jobs.v[kept++] = w->jobs.v[i];
+	w->jobs.n = kept;
+	pthread_mutex_unlock(&w->lock);
+}
+
+void writer_expire(struct writer *w)
+{
+	const struct answer busy = { .outcome = OUT_NOTHING, .rc = STORE_BUSY, .reason = S(""), .dedup_key = S("") };
+	struct jobs late = { 0 };
+	take_late(w, &late);
+	for (size_t i = 0; i < late.n; i++) {
+		struct exchange *x = tell(late.v[i], &busy);
+		if (x)
+			api_finish(x);
+	}
+	free(late.v);
+}
+
+int64_t writer_stuck_ms(struct writer *w)
+{
+	int64_t began = w->step_began_ms;
+	return began ? on_mono(w) - began : 0;
 }
 
 void writer_sent(struct writer *w, struct delivery *d)

@@ -28,6 +28,9 @@ void writer_play(struct writer *w, bool is_quiet, int64_t reign);    /* any thre
 void writer_sent(struct writer *w, struct delivery *d);      /* any thread: a delivery has ended */
 /* Waits until the new configuration is in force (or was refused by the store, and the old one stays). Any thread but the writer's. */
 enum store_rc writer_configure(struct writer *w, const struct setup *setup);
+/* The loop thread, now and then: what has waited past its deadline, because the store holds the engine up, is answered 503 from here. */
+void writer_expire(struct writer *w);
+int64_t writer_stuck_ms(struct writer *w);                   /* any thread: how long the engine's step has been under way; 0: it is not in one */
 bool writer_drain(struct writer *w);                         /* any thread: no new claims; true when the engine has nothing in hand. Jobs belong to requests, which are counted elsewhere */
 void writer_stop(struct writer *w);                          /* after the drain: ends the thread */
 void writer_free(struct writer *w);

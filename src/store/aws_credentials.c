@@ -51,7 +51,8 @@ int aws_read_file(struct arena *a, struct str path, struct str *ret, struct buf 
 
 static enum aws_found from_environment(const struct aws_asked *q, struct aws_keys *ret, struct buf *why)
 {
-	struct sigv4_keys k = { aws_env(q->e, "AWS_ACCESS_KEY_ID"), aws_env(q->e, "AWS_SECRET_ACCESS_KEY"), aws_env(q->e, "AWS_SESSION_TOKEN") };
+	struct sigv4_keys k = { aws_env(q->e, "AWS_ACCESS_KEY_ID"), aws_env(q->e, "AWS_SECRET_ACCESS_KEY"),
+	    aws_env(q->e, "AWS_SESSION_TOKEN") };
 	if (k.id.n == 0) {
 		buf_add(why, S("AWS_ACCESS_KEY_ID is not set"));
 		return AWS_ABSENT;
@@ -109,7 +110,8 @@ int aws_read_profile(struct str text, struct str section, struct aws_keys *ret, 
 			continue;
 		if (is_not_served(at.name)) {
 			buf_fmt(why, "[%.*s] has %.*s, which is not served here: get keys with it and set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
-			    "and AWS_SESSION_TOKEN, or let the container or instance have the role", STR_ARG(section), STR_ARG(at.name));
+			    "and AWS_SESSION_TOKEN, or let the container or instance have the role",
+			    STR_ARG(section), STR_ARG(at.name));
 			return EINVAL;
 		}
 		for (size_t i = 0; i < COUNT(table); i++)
@@ -128,7 +130,9 @@ static struct str place(const struct aws_asked *q, const char *variable, const c
 	struct str path = aws_env(q->e, variable), home = aws_env(q->e, "HOME");
 	if (path.n == 0)
 		return home.n ? arena_fmt(q->a, "%.*s/.aws/%s", STR_ARG(home), usual) : path;
-	return str_starts(path, S("~/")) && home.n ? arena_fmt(q->a, "%.*s%.*s", STR_ARG(home), STR_ARG(str_skip(path, 1))) : path;
+	if (str_starts(path, S("~/")) && home.n)
+		path = arena_fmt(q->a, "%.*s%.*s", STR_ARG(home), STR_ARG(str_skip(path, 1)));
+	return path;
 }
 
 /* One of the two files. A file that is not there is like one without the section. */
@@ -165,7 +169,8 @@ static enum aws_found from_profile(const struct aws_asked *q, struct aws_keys *r
 		return AWS_FAILED;
 	if (in_credentials == 0 || in_config == 0)
 		return AWS_FOUND;
-	buf_fmt(why, "no keys of profile \"%.*s\" in %.*s or %.*s", STR_ARG(profile), STR_ARG(credentials.n ? credentials : S("~/.aws/credentials")),
+	buf_fmt(why, "no keys of profile \"%.*s\" in %.*s or %.*s", STR_ARG(profile),
+	    STR_ARG(credentials.n ? credentials : S("~/.aws/credentials")),
 	    STR_ARG(config.n ? config : S("~/.aws/config")));
 	return named.n ? AWS_FAILED : AWS_ABSENT;
 }
@@ -173,7 +178,8 @@ static enum aws_found from_profile(const struct aws_asked *q, struct aws_keys *r
 /* The first source that is there, in the order of aws_credentials.h. */
 static bool find(const struct aws_asked *q, struct aws_keys *ret, struct buf *why)
 {
-	static aws_source *const sources[] = { from_environment, aws_from_web_identity, from_profile, aws_from_container, aws_from_instance };
+	static aws_source *const sources[] = { from_environment, aws_from_web_identity, from_profile,
+	    aws_from_container, aws_from_instance };
 	struct buf remarks = BUF(16 << 10);
 	enum aws_found found = AWS_ABSENT;
 	for (size_t i = 0; i < COUNT(sources) && found == AWS_ABSENT; i++) {

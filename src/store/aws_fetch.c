@@ -41,7 +41,8 @@ bool aws_read_json(struct arena *a, struct str text, struct aws_keys *ret, struc
 		buf_fmt(why, "the answer is not JSON: %.*s", STR_ARG(fault));
 		return false;
 	}
-	struct aws_keys k = { { json_text(v, S("AccessKeyId")), json_text(v, S("SecretAccessKey")), json_text(v, S("Token")) }, 0 };
+	struct aws_keys k = { { json_text(v, S("AccessKeyId")), json_text(v, S("SecretAccessKey")),
+	    json_text(v, S("Token")) }, 0 };
 	return keep(k, json_text(v, S("Expiration")), ret, why);
 }
 
@@ -79,7 +80,8 @@ static bool ask(struct arena *a, const struct asking *q, struct str *ret, struct
 	http_perform(&h);
 	bool is_ok = h.status == 200 && str_keep(a, buf_str(&h.answer), ret) == 0;
 	if (!is_ok && h.status)
-		buf_fmt(why, "%.*s answers %d %.*s", STR_ARG(q->url), h.status, (int)(h.answer.n < 300 ? h.answer.n : 300), h.answer.p ? h.answer.p : "");
+		buf_fmt(why, "%.*s answers %d %.*s", STR_ARG(q->url), h.status,
+		    (int)(h.answer.n < 300 ? h.answer.n : 300), h.answer.p ? h.answer.p : "");
 	else if (!is_ok)
 		buf_fmt(why, "%.*s: %s", STR_ARG(q->url), h.error ? h.error : "no answer");
 	http_done(&h);
@@ -135,13 +137,15 @@ enum aws_found aws_from_web_identity(const struct aws_asked *q, struct aws_keys 
 /* A full URI is taken to this host and to where AWS itself listens, or over TLS; anything else would be sent our token. */
 static bool is_allowed(struct str url)
 {
-	static const char *const hosts[] = { "localhost", "127.0.0.1", "[::1]", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]" };
+	static const char *const hosts[] = { "localhost", "127.0.0.1", "[::1]", "169.254.170.2", "169.254.170.23",
+	    "[fd00:ec2::23]" };
 	struct str rest = str_skip(url, strlen("http://"));
 	if (str_starts(url, S("https://")))
 		return true;
 	for (size_t i = 0; i < COUNT(hosts) && str_starts(url, S("http://")); i++) {
 		struct str host = str_c(hosts[i]), after = str_skip(rest, host.n);
-		if (str_starts(rest, host) && (after.n == 0 || after.p[0] == ':' || after.p[0] == '/') && memchr(rest.p, '@', rest.n) == NULL)
+		if (str_starts(rest, host) && (after.n == 0 || after.p[0] == ':' || after.p[0] == '/') &&
+		    memchr(rest.p, '@', rest.n) == NULL)
 			return true;
 	}
 	return false;
@@ -150,7 +154,8 @@ static bool is_allowed(struct str url)
 /* The header that lets us in; empty when none is asked for. */
 static bool container_token(const struct aws_asked *q, struct str *ret, struct buf *why)
 {
-	struct str path = aws_env(q->e, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"), token = aws_env(q->e, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
+	struct str path = aws_env(q->e, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+	    token = aws_env(q->e, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
 	if (path.n && aws_read_file(q->a, path, &token, why) != 0)
 		return false;
 	token = path.n ? str_trim(token) : token;
@@ -164,7 +169,8 @@ static bool container_token(const struct aws_asked *q, struct str *ret, struct b
 
 enum aws_found aws_from_container(const struct aws_asked *q, struct aws_keys *ret, struct buf *why)
 {
-	struct str relative = aws_env(q->e, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), url = aws_env(q->e, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
+	struct str relative = aws_env(q->e, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+	    url = aws_env(q->e, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
 	struct str header = { 0 }, text = { 0 };
 	if (relative.n)
 		url = arena_fmt(q->a, "http://169.254.170.2%.*s", STR_ARG(relative));
@@ -202,7 +208,8 @@ enum aws_found aws_from_instance(const struct aws_asked *q, struct aws_keys *ret
 		buf_add(why, S("AWS_EC2_METADATA_DISABLED is true"));
 		return AWS_ABSENT;
 	}
-	struct asking first = { "PUT", arena_fmt(q->a, "%.*s/latest/api/token", STR_ARG(base)), { S("X-aws-ec2-metadata-token-ttl-seconds: 21600") },
+	struct asking first = { "PUT", arena_fmt(q->a, "%.*s/latest/api/token", STR_ARG(base)),
+	    { S("X-aws-ec2-metadata-token-ttl-seconds: 21600") },
 		S(""), NEAR_MS, true };
 	if (!ask(q->a, &first, &token, why))
 		return AWS_ABSENT;
@@ -215,6 +222,7 @@ enum aws_found aws_from_instance(const struct aws_asked *q, struct aws_keys *ret
 	if (!ask(q->a, &which, &role, why))
 		return AWS_FAILED;
 	(void)str_cut(role, '\n', &role, &line);                  /* one role is usual; the first counts */
-	struct asking keys = { "GET", arena_fmt(q->a, "%.*s%s%.*s", STR_ARG(base), roles, STR_ARG(str_trim(role))), { pass }, S(""), NEAR_MS, true };
+	struct asking keys = { "GET", arena_fmt(q->a, "%.*s%s%.*s", STR_ARG(base), roles, STR_ARG(str_trim(role))),
+	    { pass }, S(""), NEAR_MS, true };
 	return ask(q->a, &keys, &text, why) && aws_read_json(q->a, text, ret, why) ? AWS_FOUND : AWS_FAILED;
 }

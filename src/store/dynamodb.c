@@ -28,8 +28,8 @@ static void dynamodb_close(struct store *s)
 
 static void dynamodb_info(const struct store *s, struct store_info *ret)
 {
-	*ret = (struct store_info){ .durability = STORE_D_ZONE, .shards = ((const struct dynamodb *)s)->layout.shards, .many_writers = true,
-		.backend = "dynamodb", .version = "2012-08-10" };
+	*ret = (struct store_info){ .durability = STORE_D_ZONE, .shards = ((const struct dynamodb *)s)->layout.shards,
+		.many_writers = true, .backend = "dynamodb", .version = "2012-08-10" };
 }
 
 static enum store_rc dynamodb_now(struct store *s, int64_t *ret_ms, int64_t *ret_err_ms)
@@ -80,7 +80,8 @@ static bool is_table_name(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'))
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+		    c == '-' || c == '.'))
 			return false;
 	}
 	return s.n >= 3 && s.n <= 255;
@@ -118,7 +119,8 @@ static bool options_ok(struct str table, struct str region, const char *url, str
 {
 	bool is_http = str_starts(str_c(url), S("https://")) || str_starts(str_c(url), S("http://"));
 	if (!is_table_name(table))
-		buf_fmt(why, "storage.table \"%.*s\" cannot be a table of DynamoDB: 3 to 255 of a-z A-Z 0-9 _ - .", STR_ARG(table));
+		buf_fmt(why, "storage.table \"%.*s\" cannot be a table of DynamoDB: 3 to 255 of a-z A-Z 0-9 _ - .",
+		    STR_ARG(table));
 	else if (!is_region(region))
 		buf_fmt(why, "storage.region \"%.*s\" is no region of AWS: they read like eu-west-1", STR_ARG(region));
 	else if (!is_http)
@@ -128,8 +130,8 @@ static bool options_ok(struct str table, struct str region, const char *url, str
 	return false;
 }
 
-static const struct store_ops ops = { dynamodb_close, dynamodb_info, dynamodb_now, dynamodb_get, dynamodb_commit, dynamodb_due, dynamodb_list,
-	dynamodb_scan, dynamodb_purge, dynamodb_probe, dynamodb_import };
+static const struct store_ops ops = { dynamodb_close, dynamodb_info, dynamodb_now, dynamodb_get, dynamodb_commit,
+	dynamodb_due, dynamodb_list, dynamodb_scan, dynamodb_purge, dynamodb_probe, dynamodb_import };
 
 /* Everything but the table. NULL: the options cannot be right. */
 static struct dynamodb *dynamodb_new(const struct store_options *o, struct buf *why)
@@ -145,8 +147,10 @@ static struct dynamodb *dynamodb_new(const struct store_options *o, struct buf *
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		abort();                                           /* out of memory, as xmalloc */
 	struct dynamodb *d = xmalloc(sizeof *d);
-	*d = (struct dynamodb){ .head = store_head(&ops, o), .url = url, .region = xstrndup(region), .chain = aws_chain_new(e, region),
-		.layout = { { xstrndup(table), table.n }, o->kinds, o->n_kinds, DYNAMODB_SHARDS }, .seed = (uint64_t)mono_us() ^ (uint64_t)(uintptr_t)d };
+	*d = (struct dynamodb){ .head = store_head(&ops, o), .url = url, .region = xstrndup(region),
+		.chain = aws_chain_new(e, region),
+		.layout = { { xstrndup(table), table.n }, o->kinds, o->n_kinds, DYNAMODB_SHARDS },
+		.seed = (uint64_t)mono_us() ^ (uint64_t)(uintptr_t)d };
 	pthread_mutex_init(&d->lock, NULL);
 	dateclock_init(&d->time, o->clock);
 	return d;
@@ -162,7 +166,8 @@ static enum store_rc open_table(struct dynamodb *d, unsigned shards, struct buf 
 			rc = dynamodb_look(d, &schema, &d->layout.shards, why);
 	}
 	if (rc == STORE_OK && schema.have == 0) {
-		buf_fmt(why, "DynamoDB table \"%.*s\": somebody deletes what was just written into it; find out who", STR_ARG(d->layout.table));
+		buf_fmt(why, "DynamoDB table \"%.*s\": somebody deletes what was just written into it; find out who",
+		    STR_ARG(d->layout.table));
 		rc = STORE_DOWN;
 	}
 	if (rc == STORE_OK && schema.least > DYNAMODB_SCHEMA) {

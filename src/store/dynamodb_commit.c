@@ -131,7 +131,8 @@ static enum call_next read_face(struct group *g, struct member *m, struct call *
 	m->is_reading_face = true;
 	c->op = "GetItem";
 	buf_clear(&c->text);
-	buf_fmt(&c->text, "{\"TableName\":\"%.*s\",\"ConsistentRead\":true,\"ProjectionExpression\":\"tok\",\"Key\":", STR_ARG(g->d->layout.table));
+	buf_fmt(&c->text, "{\"TableName\":\"%.*s\",\"ConsistentRead\":true,\"ProjectionExpression\":\"tok\",\"Key\":",
+	    STR_ARG(g->d->layout.table));
 	item_write_key(&c->text, &g->d->layout, m->face->kind, m->face->id);
 	buf_char(&c->text, '}');
 	return CALL_GOES_ON;
@@ -178,7 +179,8 @@ static enum call_next judge_transaction(struct group *g, struct member *m, struc
 
 static enum call_next judge(struct group *g, struct member *m, struct call *c)
 {
-	static const enum store_rc rc[] = { [CALL_DONE] = STORE_OK, [CALL_BUSY] = STORE_BUSY, [CALL_DOWN] = STORE_DOWN, [CALL_LOST] = STORE_UNKNOWN };
+	static const enum store_rc rc[] = { [CALL_DONE] = STORE_OK, [CALL_BUSY] = STORE_BUSY,
+	    [CALL_DOWN] = STORE_DOWN, [CALL_LOST] = STORE_UNKNOWN };
 	if (m->is_reading_face)
 		return judge_face(m, c);
 	if (c->end != CALL_REFUSED)
@@ -205,7 +207,8 @@ static enum call_next member_done(void *ctx, struct call *c)
 
 void dynamodb_commit(struct store *s, const struct store_txn *txns, struct store_result *results, size_t n)
 {
-	struct group g = { .d = (struct dynamodb *)s, .v = xmalloc(n * sizeof *g.v), .calls = xmalloc(n * sizeof *g.calls), .n = n };
+	struct group g = { .d = (struct dynamodb *)s, .v = xmalloc(n * sizeof *g.v),
+	    .calls = xmalloc(n * sizeof *g.calls), .n = n };
 	size_t n_writes = 0;
 	memset(g.calls, 0, n * sizeof *g.calls);
 	for (size_t i = 0; i < n; i++) {

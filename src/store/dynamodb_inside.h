@@ -105,8 +105,9 @@ enum store_rc dynamodb_import(struct store *s, const struct store_doc *docs, siz
 enum store_rc dynamodb_get(struct store *s, const store_kind *kind, const struct str *id, size_t n, struct store_docs *out);
 enum store_rc dynamodb_due(struct store *s, store_kind kind, unsigned shard_lo, unsigned shard_hi, int64_t due_le, size_t limit,
     struct store_docs *out);
-enum store_rc dynamodb_list(struct store *s, store_kind kind, int idx, struct str lo, struct str hi, bool is_descending, size_t limit,
+enum store_rc dynamodb_list(struct store *s, store_kind kind, int idx, struct str lo, struct str hi,
+    bool is_descending, size_t limit, struct store_docs *out);
+enum store_rc dynamodb_scan(struct store *s, store_kind kind, unsigned shard, struct str cursor, size_t limit,
     struct store_docs *out);
-enum store_rc dynamodb_scan(struct store *s, store_kind kind, unsigned shard, struct str cursor, size_t limit, struct store_docs *out);
 enum store_rc dynamodb_purge(struct store *s, store_kind kind, int64_t expired_before, size_t limit, size_t *ret_done);
 #endif

@@ -58,7 +58,8 @@ bool item_bytes(struct arena *a, struct str text, struct str *ret)
 	for (size_t i = 0; p && i < text.n; i++) {
 		unsigned char c = (unsigned char)text.p[i], next = i + 1 < text.n ? (unsigned char)text.p[i + 1] : 0;
 		bool is_two = c >= 0x80, is_low = c == LOW;
-		if ((is_two && ((c & 0xfc) != 0xc0 || (next & 0xc0) != 0x80)) || (is_low && next != WAS_0 && next != WAS_1) || c < LOW)
+		if ((is_two && ((c & 0xfc) != 0xc0 || (next & 0xc0) != 0x80)) ||
+		    (is_low && next != WAS_0 && next != WAS_1) || c < LOW)
 			return false;
 		p[n++] = (char)(is_two ? c << 6 | (next & 0x3f) : is_low ? next - WAS_0 : c);
 		i += is_two || is_low;
@@ -233,8 +234,8 @@ static void write_expression(struct buf *b, const struct attr v[ATTRS])
 }
 
 /* Values of a condition and, with v, of an update: which always sets the token, so that both may use it. */
-static void write_values(struct buf *b, const struct store_write *w, const struct store_token *token, const struct attr *v, bool needs_ver,
-    bool needs_tok)
+static void write_values(struct buf *b, const struct store_write *w, const struct store_token *token,
+    const struct attr *v, bool needs_ver, bool needs_tok)
 {
 	struct arena a = ARENA(256);
 	if (v) {
@@ -254,7 +255,8 @@ static void write_values(struct buf *b, const struct store_write *w, const struc
 	arena_free(&a);
 }
 
-const char *item_write_action(struct buf *b, const struct item_layout *l, const struct store_write *w, const struct store_token *token, bool is_face)
+const char *item_write_action(struct buf *b, const struct item_layout *l, const struct store_write *w,
+    const struct store_token *token, bool is_face)
 {
 	struct arena a = ARENA(16 << 10);
 	struct attr v[ATTRS];

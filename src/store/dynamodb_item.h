@@ -33,7 +33,8 @@ void item_write_key(struct buf *b, const struct item_layout *l, store_kind kind,
 /* The members of an action of TransactWriteItems, which are those of PutItem, UpdateItem and DeleteItem too, without the braces:
  * "TableName":..., and so on. Returns the name of the action: Put, Update, Delete or ConditionCheck. is_face: the document that answers
  * for the token. */
-const char *item_write_action(struct buf *b, const struct item_layout *l, const struct store_write *w, const struct store_token *token, bool is_face);
+const char *item_write_action(struct buf *b, const struct item_layout *l, const struct store_write *w,
+    const struct store_token *token, bool is_face);
 
 /* {"pk":...} of a whole document as it is. */
 void item_write_doc(struct buf *b, const struct item_layout *l, const struct store_doc *d);

@@ -59,8 +59,8 @@ static void write_query(struct buf *b, const struct reading *q, const struct sha
 {
 	const struct range *g = q->g;
 	struct arena a = ARENA(4096);
-	buf_fmt(b, "{\"TableName\":\"%.*s\",\"ConsistentRead\":true,\"ScanIndexForward\":%s,\"Limit\":%zu", STR_ARG(q->d->layout.table),
-	    g->is_descending ? "false" : "true", q->page);
+	buf_fmt(b, "{\"TableName\":\"%.*s\",\"ConsistentRead\":true,\"ScanIndexForward\":%s,\"Limit\":%zu",
+	    STR_ARG(q->d->layout.table), g->is_descending ? "false" : "true", q->page);
 	if (g->index)
 		buf_fmt(b, ",\"IndexName\":\"%s\",\"Select\":\"ALL_ATTRIBUTES\"", g->index);
 	buf_add(b, S(",\"KeyConditionExpression\":\"pk = :pk"));
@@ -109,7 +109,7 @@ static enum call_next page_done(void *ctx, struct call *c)
 	if (c->end != CALL_DONE)
 		return CALL_STOPS;
 	const struct jv *items = json_get(c->reply.body, S("Items")), *next = json_get(c->reply.body, S("LastEvaluatedKey"));
-	for (const struct jv *item = items && items->t == J_ARR ? items->kid : NULL; item; item = item->next)
+	for (const struct jv *item = reply_first(items); item; item = item->next)
 		add(q, item);
 	s->is_over = next == NULL || next->t != J_OBJ;
 	s->read_to = item_attr(next, q->g->attr, "S");
@@ -179,7 +179,7 @@ static enum store_rc read_round(struct reading *q, size_t n)
 	enum store_rc rc = STORE_OK;
 	for (size_t i = 0; i < n; i++)
 		write_page(q, &q->shard[i], &q->calls[i]);
-	dynamodb_run(q->d, &(struct run){ .v = q->calls, .n = n, .ctx = q, .done = page_done });
+	dynamodb_run(q->d, &(struct run){ .v = q->calls, .n = n, .ctx = q, .done = page_done, .is_long = true });
 	for (size_t i = 0; i < n && rc == STORE_OK; i++)
 		rc = call_rc(&q->calls[i]);
 	sort(q);
@@ -194,10 +194,12 @@ static void answer(const struct reading *q, struct store_docs *out)
 		out->v[out->n] = q->v[out->n].doc;
 }
 
-static enum store_rc read_range(struct dynamodb *d, const struct range *g, unsigned shard_lo, unsigned shard_hi, struct store_docs *out)
+static enum store_rc read_range(struct dynamodb *d, const struct range *g, unsigned shard_lo, unsigned shard_hi,
+    struct store_docs *out)
 {
 	size_t n_shards = shard_hi - shard_lo, n = n_shards, page = n_shards > 1 ? g->limit / n_shards * 2 + PAGE_MIN : g->limit;
-	struct reading q = { .d = d, .g = g, .mem = &out->mem, .shard = xmalloc(n * sizeof *q.shard), .calls = xmalloc(n * sizeof *q.calls) };
+	struct reading q = { .d = d, .g = g, .mem = &out->mem, .shard = xmalloc(n * sizeof *q.shard),
+	    .calls = xmalloc(n * sizeof *q.calls) };
 	q.page = page > g->limit ? g->limit : page;
 	q.page = (q.page < PAGE_MAX ? q.page : PAGE_MAX) + 1;     /* one for the upper end, which may have to be left out */
 	for (size_t i = 0; i < n_shards; i++) {
@@ -228,14 +230,14 @@ enum store_rc dynamodb_due(struct store *s, store_kind kind, unsigned shard_lo, 
 	return rc;
 }
 
-enum store_rc dynamodb_list(struct store *s, store_kind kind, int idx, struct str lo, struct str hi, bool is_descending, size_t limit,
-    struct store_docs *out)
+enum store_rc dynamodb_list(struct store *s, store_kind kind, int idx, struct str lo, struct str hi,
+    bool is_descending, size_t limit, struct store_docs *out)
 {
 	static const char *const index[] = { NULL, "by_key0", "by_key1", "by_key2", "by_key3" };
 	struct dynamodb *d = (struct dynamodb *)s;
 	struct arena a = ARENA(4096);
-	struct range g = { kind, index[idx + 1], idx == STORE_BY_ID ? "sk" : index[idx + 1], item_text(&a, lo), item_text(&a, hi), is_descending,
-		limit };
+	struct range g = { kind, index[idx + 1], idx == STORE_BY_ID ? "sk" : index[idx + 1], item_text(&a, lo),
+		item_text(&a, hi), is_descending, limit };
 	bool is_empty = hi.n > 0 && str_cmp(lo, hi) >= 0;
 	enum store_rc rc = is_empty ? STORE_OK : read_range(d, &g, 0, d->layout.shards, out);
 	arena_free(&a);
@@ -243,10 +245,12 @@ enum store_rc dynamodb_list(struct store *s, store_kind kind, int idx, struct st
 }
 
 /* From the cursor on, which is the last id of the page before: one more is read and it is left out. */
-enum store_rc dynamodb_scan(struct store *s, store_kind kind, unsigned shard, struct str cursor, size_t limit, struct store_docs *out)
+enum store_rc dynamodb_scan(struct store *s, store_kind kind, unsigned shard, struct str cursor, size_t limit,
+    struct store_docs *out)
 {
 	struct arena a = ARENA(4096);
-	struct range g = { .kind = kind, .attr = "sk", .lo = item_text(&a, cursor), .limit = limit < SIZE_MAX ? limit + 1 : limit };
+	struct range g = { .kind = kind, .attr = "sk", .lo = item_text(&a, cursor),
+	    .limit = limit < SIZE_MAX ? limit + 1 : limit };
 	enum store_rc rc = read_range((struct dynamodb *)s, &g, shard, shard + 1, out);
 	if (rc == STORE_OK && out->n > 0 && str_eq(out->v[0].id, cursor)) {
 		out->v++;
@@ -307,7 +311,7 @@ static enum call_next keys_done(void *ctx, struct call *c)
 		return CALL_STOPS;
 	const struct jv *rest = json_get(c->reply.body, S("UnprocessedKeys"));
 	const struct jv *items = json_get(json_get(c->reply.body, S("Responses")), q->d->layout.table);
-	for (const struct jv *item = items && items->t == J_ARR ? items->kid : NULL; item; item = item->next)
+	for (const struct jv *item = reply_first(items); item; item = item->next)
 		fill(q, item);
 	if (rest == NULL || rest->kid == NULL)
 		return CALL_STOPS;
@@ -332,8 +336,8 @@ enum store_rc dynamodb_get(struct store *s, const store_kind *kind, const struct
 	struct call c = { .op = n == 1 ? "GetItem" : "BatchGetItem", .text = BUF(TEXT_MAX), .mem = &out->mem };
 	docs_room(out, n);
 	for (; out->n < n; out->n++)
-		out->v[out->n] = (struct store_doc){ .kind = kind[out->n], .id = arena_str(&out->mem, id[out->n]), .due = STORE_NO_DUE,
-			.expire = STORE_NO_DUE };
+		out->v[out->n] = (struct store_doc){ .kind = kind[out->n], .id = arena_str(&out->mem, id[out->n]),
+			.due = STORE_NO_DUE, .expire = STORE_NO_DUE };
 	if (n == 0)
 		return STORE_OK;
 	if (n == 1) {
@@ -365,7 +369,8 @@ enum store_rc dynamodb_purge(struct store *s, store_kind kind, int64_t expired_b
 	struct dynamodb *d = (struct dynamodb *)s;
 	struct arena a = ARENA(256);
 	struct store_docs old = { .mem = ARENA(SIZE_MAX) };
-	struct range g = { .kind = kind, .index = "by_when", .attr = "by_when", .lo = S("e"), .hi = item_when(&a, 'e', expired_before), .limit = limit };
+	struct range g = { .kind = kind, .index = "by_when", .attr = "by_when", .lo = S("e"),
+	    .hi = item_when(&a, 'e', expired_before), .limit = limit };
 	enum store_rc rc = read_range(d, &g, 0, d->layout.shards, &old);
 	size_t done = 0, n = rc == STORE_OK ? old.n : 0;
 	struct call *v = xmalloc(n * sizeof *v);

@@ -23,9 +23,19 @@ static bool is_passing(struct str reason)
 	return false;
 }
 
+const struct jv *reply_first(const struct jv *array)
+{
+	return array && array->t == J_ARR ? array->kid : NULL;
+}
+
+static const struct jv *first_reason(const struct reply *r)
+{
+	return reply_first(json_get(r->body, S("CancellationReasons")));
+}
+
 struct str reply_reason(const struct reply *r, size_t i, const struct jv **ret_item)
 {
-	const struct jv *reasons = json_get(r->body, S("CancellationReasons")), *reason = reasons && reasons->t == J_ARR ? reasons->kid : NULL;
+	const struct jv *reason = first_reason(r);
 	for (; reason && i > 0; i--)
 		reason = reason->next;
 	*ret_item = json_get(reason, S("Item"));
@@ -35,9 +45,8 @@ struct str reply_reason(const struct reply *r, size_t i, const struct jv **ret_i
 /* A failed condition is the answer, whatever else went wrong; else what passes is tried again. */
 static enum reply_verdict cancelled(const struct reply *r)
 {
-	const struct jv *reasons = json_get(r->body, S("CancellationReasons"));
 	bool passes = false;
-	for (const struct jv *reason = reasons && reasons->t == J_ARR ? reasons->kid : NULL; reason; reason = reason->next) {
+	for (const struct jv *reason = first_reason(r); reason; reason = reason->next) {
 		if (str_eq(json_text(reason, S("Code")), S("ConditionalCheckFailed")))
 			return REPLY_REFUSED;
 		passes |= is_passing(json_text(reason, S("Code")));
@@ -88,13 +97,11 @@ enum store_rc reply_rc(const struct reply *r)
 		{ "ValidationException", STORE_INVAL }, { "ValidationError", STORE_INVAL }, { "SerializationException", STORE_INVAL },
 		{ "IdempotentParameterMismatchException", STORE_INVAL }, { "RequestEntityTooLarge", STORE_TOOBIG },
 	};
-	const struct jv *item, *reasons = json_get(r->body, S("CancellationReasons"));
 	struct str code = r->code;
-	size_t i = 0;
-	for (const struct jv *reason = reasons && reasons->t == J_ARR ? reasons->kid : NULL; reason; reason = reason->next, i++)
-		if (!str_eq(reply_reason(r, i, &item), S("None")))
-			code = reply_reason(r, i, &item);
-	for (i = 0; i < COUNT(table); i++)
+	for (const struct jv *reason = first_reason(r); reason; reason = reason->next)
+		if (!str_eq(json_text(reason, S("Code")), S("None")))
+			code = json_text(reason, S("Code"));
+	for (size_t i = 0; i < COUNT(table); i++)
 		if (str_eq(code, str_c(table[i].code)))
 			return table[i].rc;
 	return STORE_DOWN;                                        /* no rights, no table, no valid keys: nothing will work until a person helps */

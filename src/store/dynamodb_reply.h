@@ -22,6 +22,9 @@ struct reply {
 /* The answer as read into the arena. An answer that makes no sense is REPLY_LOST: it may come from something in between. */
 struct reply reply_read(struct arena *a, int status, struct str text);
 
+/* The first element; NULL: there is none, or this is no array. */
+const struct jv *reply_first(const struct jv *array);
+
 /* Of a TransactionCanceledException: the name of the reason why action i failed, "None" or "" when it did not; its item as it was, or NULL. */
 struct str reply_reason(const struct reply *r, size_t i, const struct jv **ret_item);
 

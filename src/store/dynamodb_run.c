@@ -17,7 +17,13 @@
 enum { WAITING, FLYING, ENDED };      /* of a call */
 enum { SIGNED_APART_MS = 60000, HEADERS_MAX = 8, TEXTS_MAX = 64 << 10 };
 
-struct slot { struct http http; struct call *call; struct arena texts; struct str lines[HEADERS_MAX]; int64_t signed_ms, sent_boot_ms; };
+struct slot {
+	struct http http;
+	struct call *call;               /* NULL: free */
+	struct arena texts;
+	struct str lines[HEADERS_MAX];
+	int64_t signed_ms, sent_boot_ms;
+};
 struct crew { struct crew *next; CURLM *multi; struct slot slot[RUN_CONNECTIONS]; size_t n_flying; struct rng rng; };
 
 /* One run under way. */
@@ -120,9 +126,10 @@ static void end(struct flight *f, struct call *c, enum call_end how)
 {
 	c->end = how;
 	c->state = ENDED;
+	enum call_next next = f->r->done ? f->r->done(f->r->ctx, c) : CALL_STOPS;
 	if (f->r->is_long && how == CALL_DONE)
 		f->until_ms = http_mono_ms() + RUN_MS;
-	switch (f->r->done ? f->r->done(f->r->ctx, c) : CALL_STOPS) {
+	switch (next) {
 	case CALL_STOPS:
 		buf_free(&c->text);
 		f->n_left--;
@@ -272,7 +279,8 @@ static void sign(struct flight *f, struct slot *s, struct call *c)
 	arena_reset(&s->texts);
 	s->lines[0] = S("Content-Type: application/x-amz-json-1.0");
 	s->lines[1] = arena_fmt(&s->texts, "X-Amz-Target: DynamoDB_20120810.%s", c->op);
-	s->http.request = (struct wire_request){ .method = S("POST"), .url = str_c(f->d->url), .headers = { s->lines, 2 }, .body = buf_str(&c->text) };
+	s->http.request = (struct wire_request){ .method = S("POST"), .url = str_c(f->d->url),
+	    .headers = { s->lines, 2 }, .body = buf_str(&c->text) };
 	s->signed_ms = dateclock_guess(&f->d->time);
 	sigv4_sign(&s->texts, &f->keys, scope, s->signed_ms, &s->http.request, NULL);
 }
@@ -340,7 +348,8 @@ static void step(struct flight *f)
 
 void dynamodb_run(struct dynamodb *d, struct run *r)
 {
-	struct flight f = { .d = d, .r = r, .crew = crew_take(d), .n_left = r->n, .until_ms = http_mono_ms() + RUN_MS, .mem = ARENA(256 << 10) };
+	struct flight f = { .d = d, .r = r, .crew = crew_take(d), .n_left = r->n, .until_ms = http_mono_ms() + RUN_MS,
+	    .mem = ARENA(256 << 10) };
 	for (size_t i = 0; i < r->n; i++)
 		r->v[i].state = WAITING;
 	while (f.n_left > 0)
@@ -363,6 +372,7 @@ void call_done(struct call *c)
 
 enum store_rc call_rc(const struct call *c)
 {
-	static const enum store_rc rc[] = { [CALL_DONE] = STORE_OK, [CALL_BUSY] = STORE_BUSY, [CALL_DOWN] = STORE_DOWN, [CALL_LOST] = STORE_DOWN };
+	static const enum store_rc rc[] = { [CALL_DONE] = STORE_OK, [CALL_BUSY] = STORE_BUSY,
+	    [CALL_DOWN] = STORE_DOWN, [CALL_LOST] = STORE_DOWN };
 	return c->end == CALL_REFUSED ? reply_rc(&c->reply) : rc[c->end];
 }

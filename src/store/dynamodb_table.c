@@ -29,7 +29,8 @@ static const char *cure_for(const struct call *c)
 		if (str_eq(c->reply.code, str_c(table[i].code)))
 			return table[i].cure;
 	return c->end == CALL_REFUSED ? "look the error up in DynamoDB's documentation" :
-	    c->end == CALL_BUSY ? "the service is busy: try again" : "check storage.region and storage.endpoint, the network, and the credentials";
+	    c->end == CALL_BUSY ? "the service is busy: try again" :
+	    "check storage.region and storage.endpoint, the network, and the credentials";
 }
 
 static void say_where(const struct dynamodb *d, struct buf *why)
@@ -43,8 +44,8 @@ enum store_rc dynamodb_say(const struct dynamodb *d, const struct call *c, struc
 		[CALL_DOWN] = "not reached", [CALL_LOST] = "no clear answer" };
 	struct str code = c->end == CALL_REFUSED ? c->reply.code : S("");
 	say_where(d, why);
-	buf_fmt(why, "%s: %s%s%.*s%s%.*s; %s", c->op, ends[c->end], code.n ? ": " : "", STR_ARG(code), c->reply.message.n ? ": " : "",
-	    STR_ARG(c->reply.message), cure_for(c));
+	buf_fmt(why, "%s: %s%s%.*s%s%.*s; %s", c->op, ends[c->end], code.n ? ": " : "", STR_ARG(code),
+	    c->reply.message.n ? ": " : "", STR_ARG(c->reply.message), cure_for(c));
 	return call_rc(c);
 }
 
@@ -133,15 +134,15 @@ static enum store_rc create(struct dynamodb *d, struct buf *why)
 /* Whether a description has these keys, which it lists in this order. */
 static bool has_keys(const struct jv *described, const char *sort_key)
 {
-	const struct jv *keys = json_get(described, S("KeySchema"));
-	const struct jv *hash = keys && keys->t == J_ARR ? keys->kid : NULL, *range = hash ? hash->next : NULL;
-	return str_eq(json_text(hash, S("AttributeName")), S("pk")) && str_eq(json_text(range, S("AttributeName")), str_c(sort_key));
+	const struct jv *hash = reply_first(json_get(described, S("KeySchema"))), *range = hash ? hash->next : NULL;
+	return str_eq(json_text(hash, S("AttributeName")), S("pk")) &&
+	    str_eq(json_text(range, S("AttributeName")), str_c(sort_key));
 }
 
 static bool has_index(const struct jv *table, const char *name)
 {
 	const struct jv *all = json_get(table, S("LocalSecondaryIndexes"));
-	for (const struct jv *i = all && all->t == J_ARR ? all->kid : NULL; i; i = i->next)
+	for (const struct jv *i = reply_first(all); i; i = i->next)
 		if (str_eq(json_text(i, S("IndexName")), str_c(name)))
 			return has_keys(i, name);
 	return false;
@@ -186,7 +187,8 @@ static enum store_rc await(struct dynamodb *d, struct buf *why)
 			rc = create(d, why);
 		else if (http_mono_ms() > until) {
 			say_where(d, why);
-			buf_fmt(why, "it is still %.*s after %d s; start again when it is ACTIVE", STR_ARG(status), PATIENCE_MS / 1000);
+			buf_fmt(why, "it is still %.*s after %d s; start again when it is ACTIVE", STR_ARG(status),
+			    PATIENCE_MS / 1000);
 			rc = STORE_DOWN;
 		}
 		if (rc != STORE_OK)

@@ -80,7 +80,8 @@ void http_begin(struct http *h)
 	curl_easy_setopt(h->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(h->easy, CURLOPT_TIMEOUT_MS, (long)h->timeout_ms);
-	curl_easy_setopt(h->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(h->timeout_ms < HTTP_CONNECT_MS ? h->timeout_ms : HTTP_CONNECT_MS));
+	curl_easy_setopt(h->easy, CURLOPT_CONNECTTIMEOUT_MS,
+	    (long)(h->timeout_ms < HTTP_CONNECT_MS ? h->timeout_ms : HTTP_CONNECT_MS));
 	const char *trusted = getenv("SSL_CERT_FILE");             /* as OpenSSL's own programs do; libcurl leaves it to its caller */
 	if (trusted && *trusted)
 		curl_easy_setopt(h->easy, CURLOPT_CAINFO, trusted);

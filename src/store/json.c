@@ -19,11 +19,10 @@
 #include "store/json.h"
 #include "store/disk.h"
 #include "store/journal.h"
+#include "store/json_files.h"
 #include "store/memory.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,51 +102,10 @@ static void write_each(void *ctx, const struct store_doc *d)
 	journal_write_doc(&j->lines, j->kinds, d);
 }
 
-/* A new file, whole or not there: written beside, flushed, renamed, the directory flushed. 0 or errno; once renamed every error is
- * EIO, for the file may count from then on. */
-static int write_file(struct json *j, const char *path, struct str bytes)
-{
-	struct buf name = BUF(SIZE_MAX / 2);
-	buf_fmt(&name, "%s.tmp", path);
-	char *tmp = name.p;
-	int fd = open(tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), err = fd < 0 ? errno : disk_write(fd, bytes, 0);
-	if (err == 0 && j->sync(fd) != 0)
-		err = EIO;
-	if (fd >= 0)
-		close(fd);
-	if (err == 0 && rename(tmp, path) != 0)
-		err = errno;
-	if (err)
-		(void)unlink(tmp);                                 /* a leftover is removed by the next open */
-	free(tmp);
-	if (err == 0 && disk_sync_directory(j->directory) != 0)
-		err = EIO;
-	return err;
-}
-
 static struct journal_file file_of(const struct json *j, const char *path, const struct buf *bytes, bool is_snapshot)
 {
 	return (struct journal_file){ .name = str_c(path), .bytes = buf_str(bytes), .kinds = j->kinds, .n_kinds = j->n_kinds,
 		.is_snapshot = is_snapshot };
-}
-
-/* What was written, read back from the file and compared. */
-static int verify_file(const char *path, struct str want)
-{
-	struct buf got = BUF(SIZE_MAX / 2);
-	bool is_same = disk_read(path, &got) == 0 && str_eq(buf_str(&got), want);
-	buf_free(&got);
-	return is_same ? 0 : EIO;
-}
-
-static int write_verified(struct json *j, const char *name, int64_t gen, struct str bytes)
-{
-	char *path = disk_path(dir(j), "%s.%lld", name, (long long)gen);
-	int err = write_file(j, path, bytes);
-	if (err == 0)
-		err = verify_file(path, bytes);
-	free(path);
-	return err;
 }
 
 /* The next journal, with its head and nothing else; open. */
@@ -156,7 +114,7 @@ static int begin_journal(struct json *j, int64_t gen, int64_t at)
 	struct journal_head h = { .schema = j->next_schema, .gen = gen, .group = j->group, .at = at };
 	struct buf head = BUF(256);
 	journal_write_head(&head, &h);
-	int err = write_verified(j, "journal", gen, buf_str(&head));
+	int err = json_write_verified(j->directory, "journal", gen, buf_str(&head), j->sync);
 	char *path = disk_path(dir(j), "journal.%lld", (long long)gen);
 	int fd = err ? -1 : open(path, O_RDWR | O_CLOEXEC);
 	if (!err && fd < 0)
@@ -174,28 +132,6 @@ static int begin_journal(struct json *j, int64_t gen, int64_t at)
 	return err;
 }
 
-static bool number_behind(const char *name, const char *stem, int64_t *ret)
-{
-	struct str s = str_c(name);
-	return str_starts(s, str_c(stem)) && str_int(str_skip(s, strlen(stem)), ret) && *ret > 0;
-}
-
-/* Removes what is not of this generation. What cannot be removed is only in the way of tidiness. */
-static void remove_others(const struct json *j)
-{
-	DIR *d = opendir(j->directory);
-	struct dirent *e;
-	while (d && (e = readdir(d)) != NULL) {
-		int64_t gen = 0;
-		bool is_ours = number_behind(e->d_name, "journal.", &gen) || number_behind(e->d_name, "snapshot.", &gen);
-		bool is_tmp = str_starts(str_c(e->d_name), S("journal.")) || str_starts(str_c(e->d_name), S("snapshot."));
-		if (is_ours ? gen != j->gen : is_tmp && strstr(e->d_name, ".tmp"))
-			(void)unlinkat(dirfd(d), e->d_name, 0);
-	}
-	if (d)
-		closedir(d);
-}
-
 /* 0 or errno. ENOSPC and its like can only come from a file that has no name yet. */
 static int write_snapshot(struct json *j, int64_t at)
 {
@@ -204,7 +140,7 @@ static int write_snapshot(struct json *j, int64_t at)
 	journal_write_head(&j->lines, &h);
 	ram_each(j->m.ram, j, write_each);
 	journal_write_end(&j->lines, (int64_t)ram_count(j->m.ram));
-	int err = write_verified(j, "snapshot", j->gen + 1, buf_str(&j->lines));
+	int err = json_write_verified(j->directory, "snapshot", j->gen + 1, buf_str(&j->lines), j->sync);
 	return err ? err : begin_journal(j, j->gen + 1, at);
 }
 
@@ -215,7 +151,7 @@ static enum store_rc snapshot(struct json *j)
 	j->snapshot_at = err ? j->end + AHEAD : (off_t)(j->lines.n * 2 > SNAPSHOT_FIRST ? j->lines.n * 2 : SNAPSHOT_FIRST);
 	buf_free(&j->lines);                                       /* a snapshot's worth of memory is not kept */
 	if (err == 0)
-		remove_others(j);
+		json_remove_others(j->directory, j->gen);
 	else if (err != ENOSPC && err != EDQUOT && err != EFBIG)
 		j->is_fenced = true;
 	return err == 0 ? STORE_OK : j->is_fenced ? STORE_FENCED : STORE_FULL;
@@ -381,22 +317,6 @@ void json_set_sync(struct store *s, int (*sync)(int fd))
 	((struct json *)s)->sync = sync;
 }
 
-/* The highest journal and snapshot there are; 0: none. */
-static void find_newest(const struct json *j, int64_t *ret_journal, int64_t *ret_snapshot)
-{
-	DIR *d = opendir(j->directory);
-	struct dirent *e;
-	while (d && (e = readdir(d)) != NULL) {
-		int64_t gen = 0;
-		if (number_behind(e->d_name, "journal.", &gen) && gen > *ret_journal)
-			*ret_journal = gen;
-		if (number_behind(e->d_name, "snapshot.", &gen) && gen > *ret_snapshot)
-			*ret_snapshot = gen;
-	}
-	if (d)
-		closedir(d);
-}
-
 static enum store_rc say_errno(const char *path, const char *what, int err, struct buf *why)
 {
 	buf_fmt(why, "%s: cannot %s: %s; check the disk and who may write there", path, what, strerror(err));
@@ -463,7 +383,7 @@ static enum store_rc recover(struct json *j, int64_t gen, int64_t *ret_at, struc
 static enum store_rc load_all(struct json *j, int64_t *ret_at, struct buf *why)
 {
 	int64_t journal = 0, snap = 0;
-	find_newest(j, &journal, &snap);
+	json_find_newest(j->directory, &journal, &snap);
 	if (journal == 0 && snap > 0) {
 		buf_fmt(why, "%s: there is a snapshot.%lld but no journal; nothing was changed: restore the directory from a backup",
 		    j->directory, (long long)snap);
@@ -506,7 +426,7 @@ static enum store_rc start_reader(struct json *j, struct buf *why)
 		buf_clear(why);
 		ram_free(j->m.ram);
 		j->m.ram = ram_new(&j->m.head);
-		find_newest(j, &journal, &snap);
+		json_find_newest(j->directory, &journal, &snap);
 		if (journal > 0)
 			rc = recover(j, journal, &at, why);
 		else
@@ -527,7 +447,7 @@ static enum store_rc start(struct json *j, const struct store_options *o, struct
 	rc = load_all(j, &at, why);
 	if (rc != STORE_OK)
 		return rc;
-	remove_others(j);
+	json_remove_others(j->directory, j->gen);
 	hostclock_done(&j->m.clock);
 	hostclock_init(&j->m.clock, o->clock, at);                 /* never below the last durable time */
 	int err = disk_sync_directory(j->directory);
@@ -551,26 +471,13 @@ enum store_rc json_open(const struct store_options *o, struct store **ret, struc
 	return rc;
 }
 
-/* What the newest journal's head says. One that cannot be read is said when it is opened. */
-static int read_schema(const struct json *j, int64_t gen)
-{
-	char *path = disk_path(dir(j), "journal.%lld", (long long)gen), head[256];
-	struct journal_head h = { .schema = JOURNAL_SCHEMA };
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : pread(fd, head, sizeof head, 0);
-	if (fd >= 0)
-		close(fd);
-	free(path);
-	return journal_read_head((struct str){ head, n > 0 ? (size_t)n : 0 }, &h) && h.schema > 0 && h.schema < INT_MAX ? (int)h.schema : JOURNAL_SCHEMA;
-}
-
 enum store_rc json_schema(const struct store_options *o, struct store_schema *ret, struct buf *why)
 {
 	struct json j = { .directory = xstrndup(o->path) };
 	int64_t journal = 0, snap = 0;
 	(void)why;
-	find_newest(&j, &journal, &snap);
-	int have = journal > 0 ? read_schema(&j, journal) : snap > 0 ? JOURNAL_SCHEMA : 0;
+	json_find_newest(j.directory, &journal, &snap);
+	int have = journal > 0 ? json_read_schema(j.directory, journal) : snap > 0 ? JOURNAL_SCHEMA : 0;
 	free(j.directory);
 	*ret = (struct store_schema){ .have = have, .least = have ? have : JOURNAL_SCHEMA, .newest = JOURNAL_SCHEMA };
 	return STORE_OK;

@@ -39,9 +39,11 @@ struct pool {
 	struct postgres_target target;
 	pthread_t connector;
 	pthread_mutex_t lock;            /* guards what follows */
-	pthread_cond_t idle_again, wanted;
+	pthread_cond_t wanted;           /* the connector waits for it */
+	pthread_condattr_t monotonic;
 	struct session *idle;
-	size_t n, waiting;               /* sessions there are or are being made; threads that wait for one */
+	struct waiter *first, **last;    /* threads that wait for one, in the order they came */
+	size_t n;                        /* sessions there are or are being made */
 	unsigned epoch;                  /* sessions made before the last loss are not trusted any more */
 	bool is_down, is_ending;
 };
@@ -81,6 +83,7 @@ void schema_target_free(struct postgres_target *t);
 /* postgres_views.c: SQL that makes and drops the views of the kinds. */
 void views_up(struct buf *sql, const char *schema, const struct store_kind_def *kinds, size_t n);
 void views_down(struct buf *sql, const char *schema, const struct store_kind_def *kinds, size_t n);
+void views_names(struct buf *names, const struct store_kind_def *kinds, size_t n);     /* rows of name and columns */
 
 /* The checksum of a document: everything but its shard, which follows from the id. */
 uint32_t postgres_crc(const struct store_doc *d);

@@ -16,13 +16,25 @@ static int wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until
 	return pthread_cond_timedwait(cond, lock, &at);
 }
 
-/* These two under the lock. */
+/* A thread that waits. Sessions are handed to those who wait in their order: left to chance, the one that has just given a session back would take
+ * it again before any of them is awake. */
+struct waiter { struct waiter *next; struct session *s; pthread_cond_t cond; };
+
+/* These under the lock. */
 
 static void push(struct pool *p, struct session *s)
 {
-	s->next = p->idle;
-	p->idle = s;
-	pthread_cond_signal(&p->idle_again);
+	struct waiter *w = p->first;
+	if (w == NULL) {
+		s->next = p->idle;
+		p->idle = s;
+		return;
+	}
+	p->first = w->next;
+	if (p->first == NULL)
+		p->last = &p->first;
+	w->s = s;
+	pthread_cond_signal(&w->cond);
 }
 
 /* An idle session that may be trusted, or NULL. */
@@ -39,24 +51,46 @@ static struct session *pop(struct pool *p)
 	return NULL;
 }
 
+static void stop_waiting(struct pool *p, const struct waiter *w)
+{
+	struct waiter **at = &p->first;
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	if (w->next == NULL)
+		p->last = at;
+}
+
+static void tell_all(struct pool *p)
+{
+	for (struct waiter *w = p->first; w; w = w->next)
+		pthread_cond_signal(&w->cond);
+}
+
+static enum store_rc wait_for_one(struct pool *p, int64_t until_us, struct session **ret)
+{
+	struct waiter w = { .next = NULL };
+	bool is_over = false;
+	pthread_cond_init(&w.cond, &p->monotonic);
+	*p->last = &w;
+	p->last = &w.next;
+	pthread_cond_signal(&p->wanted);
+	while (w.s == NULL && !p->is_down && !is_over)
+		is_over = wait_until(&w.cond, &p->lock, until_us) != 0;
+	if (w.s == NULL)
+		stop_waiting(p, &w);
+	pthread_cond_destroy(&w.cond);
+	*ret = w.s;
+	return w.s ? STORE_OK : p->is_down ? STORE_DOWN : STORE_BUSY;
+}
+
 enum store_rc pool_take(struct pool *p, int64_t until_us, struct session **ret)
 {
 	enum store_rc rc = STORE_OK;
-	struct session *s;
 	pthread_mutex_lock(&p->lock);
-	while ((s = pop(p)) == NULL && rc == STORE_OK) {
-		if (p->is_down) {
-			rc = STORE_DOWN;
-			break;
-		}
-		p->waiting++;
-		pthread_cond_signal(&p->wanted);
-		if (wait_until(&p->idle_again, &p->lock, until_us) != 0)
-			rc = STORE_BUSY;
-		p->waiting--;
-	}
-	if (p->waiting > 0)
-		pthread_cond_signal(&p->wanted);                   /* while it connected it did not hear the others */
+	struct session *s = pop(p);
+	if (s == NULL)
+		rc = p->is_down ? STORE_DOWN : wait_for_one(p, until_us, &s);
 	pthread_mutex_unlock(&p->lock);
 	if (s == NULL)
 		return rc;
@@ -75,9 +109,11 @@ void pool_give(struct pool *p, struct session *s)
 		p->n--;
 		p->epoch++;
 		p->is_down |= is_late;                             /* silence costs one caller its time, not each */
+		if (p->is_down)
+			tell_all(p);
 		pthread_cond_signal(&p->wanted);
-		pthread_cond_signal(&p->idle_again);
 	} else {
+		s->epoch = p->epoch;                               /* it has just answered */
 		push(p, s);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -120,7 +156,8 @@ static void add_one(struct pool *p)
 	}
 	p->n--;
 	p->is_down |= p->n == 0;                                   /* others may still be in use: the server may just have no more to give */
-	pthread_cond_broadcast(&p->idle_again);
+	if (p->is_down)
+		tell_all(p);
 	int64_t until = disk_us() + RETRY_MS * 1000;
 	while (!p->is_ending && wait_until(&p->wanted, &p->lock, until) == 0)
 		continue;
@@ -137,7 +174,7 @@ static void *connect_for_all(void *arg)
 		struct session *spare = pop(p);
 		if (spare)
 			push(p, spare);
-		if (spare == NULL && p->n < POOL_MAX && (p->is_down || p->waiting > 0))
+		if (spare == NULL && p->n < POOL_MAX && (p->is_down || p->first))
 			add_one(p);
 		else
 			pthread_cond_wait(&p->wanted, &p->lock);
@@ -148,13 +185,11 @@ static void *connect_for_all(void *arg)
 
 int pool_start(struct pool *p, struct session *first)
 {
-	pthread_condattr_t monotonic;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->idle_again, &monotonic);
-	pthread_cond_init(&p->wanted, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_condattr_init(&p->monotonic);
+	pthread_condattr_setclock(&p->monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->wanted, &p->monotonic);
 	pthread_mutex_init(&p->lock, NULL);
+	p->last = &p->first;
 	p->idle = first;
 	p->n = 1;
 	return pthread_create(&p->connector, NULL, connect_for_all, p);
@@ -171,7 +206,7 @@ void pool_end(struct pool *p)
 		next = s->next;
 		session_free(s);
 	}
-	pthread_cond_destroy(&p->idle_again);
 	pthread_cond_destroy(&p->wanted);
+	pthread_condattr_destroy(&p->monotonic);
 	pthread_mutex_destroy(&p->lock);
 }

@@ -35,7 +35,7 @@ static const struct column pages[] = {
 /* more: columns that are not members of the JSON. */
 static const struct { const char *name, *kind; const struct column *column; size_t n; const char *more; } views[] = {
 	{ "incidents", "incident", incidents, COUNT(incidents), "v.version" },
-	{ "timeline",  "entry",    timeline,  COUNT(timeline),  "split_part(v.id,'/',1) AS incident" },
+	{ "timeline",  "entry",    timeline,  COUNT(timeline),  "split_part(v.id,'/',1) AS incident,split_part(v.id,'/',2)::bigint AS sequence" },
 	{ "pages",     "page",     pages,     COUNT(pages),     "v.version" },
 };
 /* clang-format on */
@@ -69,6 +69,15 @@ static bool has_kind(const struct store_kind_def *kinds, size_t n, const char *n
 		if (strcmp(kinds[i].name, name) == 0)
 			return true;
 	return false;
+}
+
+void views_names(struct buf *names, const struct store_kind_def *kinds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_fmt(names, ",('v_%s','')", kinds[i].name);
+	for (size_t i = 0; i < COUNT(views); i++)
+		if (has_kind(kinds, n, views[i].kind))
+			buf_fmt(names, ",('%s','')", views[i].name);
 }
 
 void views_up(struct buf *sql, const char *schema, const struct store_kind_def *kinds, size_t n)

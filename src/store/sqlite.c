@@ -143,7 +143,8 @@ enum store_rc sqlite_enter(struct sqlite *q, struct buf *why)
 static enum store_rc start_reader(struct sqlite *q, struct buf *why)
 {
 	int64_t at = 0;
-	q->is_still = q->is_fenced = true;
+	q->is_still = true;
+	q->is_fenced = true;
 	if (!is_there(q, why))
 		return STORE_DOWN;
 	enum store_rc rc = open_conn(q, &q->writer, true, why);

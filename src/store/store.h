@@ -97,7 +97,7 @@ struct store_options {
 	struct str path;              /* sqlite: file; json: directory; postgres: what libpq connects to, URI or keywords; else unused */
 	struct str password;          /* postgres: goes with path; empty: as libpq finds one */
 	struct str table;             /* dynamodb: the table, "incidents" when empty; postgres: the schema, "tocsin" when empty */
-	struct str region, endpoint;  /* dynamodb: AWS region, "us-east-1" when empty; URL of the service, that of the region when empty */
+	struct str region, endpoint;  /* dynamodb: AWS region, URL of the service; empty: what AWS's variables say, or us-east-1 and that of the region */
 	unsigned shards;              /* postgres, dynamodb: of a store that is made now, a power of two; 0: 16 */
 	const char *(*env)(void *ctx, const char *name);      /* dynamodb: where credentials are looked for; NULL: no variable is set */
 	const struct store_kind_def *kinds;   /* must live as long as the store */

@@ -139,7 +139,7 @@ static void random_operations_answer_as_memory_does(void **state)
 {
 	struct twin t = { .r = *state, .rng = rng_seeded(19) };
 	const char *env = getenv("STORE_OPS");
-	int64_t ops = t.r->v->backend->server ? 4000 : 20000;      /* a round trip or sixteen each */
+	int64_t ops = t.r->v->backend->server ? 2000 : 20000;      /* a round trip or sixteen each */
 	struct buf why = BUF(256);
 	struct arena a = ARENA(1 << 20);
 	if (env)

@@ -154,12 +154,17 @@ class Replica(tocsin.Server):
             raise ConnectionRefusedError('%s does not listen' % self.name)
         return self.connection_to(port, seconds)
 
-    def wait_ready(self, seconds=20):
-        tocsin.until(lambda: self.look() or not self.is_up(), seconds, lambda: '%s to listen; it said: %s' % (self.name, self.err.text()))
-        self.must_be_up()
+    def wait_ready(self, seconds=60):
+        tocsin.until(lambda: self.look() or self.revive(), seconds, lambda: '%s to listen; it said: %s' % (self.name, self.err.text()))
         return self
 
-    def start(self, seconds=20, out=None):
+    def revive(self):
+        """Starts it again, as a supervisor would, when it came up while the store was too busy to answer, and ended with 1."""
+        if not self.is_up() and self.process.returncode == 1 and 'no clear answer' in self.err.text():
+            self.launch()
+        self.must_be_up()
+
+    def start(self, seconds=60, out=None):
         return self.launch(out).wait_ready(seconds)
 
     def must_be_up(self):
@@ -222,7 +227,7 @@ class Cluster:
 
     def must_be_up(self):
         for replica in self.replicas:
-            replica.must_be_up()
+            replica.revive()
 
     def listening(self):
         return [r for r in self.replicas if r.look()]

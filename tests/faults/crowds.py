@@ -61,7 +61,7 @@ def descriptors(stage):
     replica = cluster.replicas[0]
     replica.prefix = ['prlimit', '--nofile=64']
     replica.start()
-    with Load(cluster, stage.seed, pause_s=0.02) as load:
+    with Load(cluster, stage.seed) as load:
         load.wait(100)
         for _ in range(stage.cycles):
             crowd, before, begin = Crowd(replica.port, 500), cpu_s(replica.process.pid), time.monotonic()
@@ -86,7 +86,7 @@ def slowloris(stage):
     cluster = stage.build(sink, levels=LEVELS)
     replica = cluster.start().replicas[0]
     took_s = []
-    with Load(cluster, stage.seed, pause_s=0.02) as load:
+    with Load(cluster, stage.seed) as load:
         for _ in range(stage.cycles):
             crowd = stage.keep(Crowd(replica.port, 2000))
             crowd.say(b'POST /v2/enqueue HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ')

@@ -6,10 +6,11 @@ import time
 import nets
 import tocsin
 from judge import CLAIM_S, L_S
-from kills import LEVELS, REPLICAS, TIMEOUTS_S
+from kills import LEVELS, RATES, REPLICAS, TIMEOUTS_S
 from load import Load, Tally
 
 ANSWER_S, NOTICE_S, CUT_S = 5, 10, 60            # what is promised of a replica that is cut off; how long it is
+BUSY_S = 5                      # more than that, for a machine that has other things to do; what it really took is said
 TWO_CHANNELS = [{'targets': ['channel:hook', 'channel:other'], 'timeout': '8s'}, {'targets': ['channel:hook'], 'timeout': '24h'}]
 
 
@@ -19,7 +20,7 @@ def provider(stage):
     sink, other = stage.sink(), stage.sink('other')
     channels = {'hook': {'type': 'webhook', 'url': sink.url}, 'other': {'type': 'webhook', 'url': other.url}}
     cluster = stage.build(sink, levels=TWO_CHANNELS, channels=channels).start()
-    with Load(cluster, stage.seed, pause_s=0.08) as load:
+    with Load(cluster, stage.seed) as load:
         load.wait(20)
         for _ in range(stage.cycles):
             begin = time.monotonic()
@@ -32,7 +33,7 @@ def provider(stage):
     waits_s = sorted(a.at - load.tallies[a.key].first_at for a in sink.arrived() if a.level == 0 and a.key in load.tallies)
     stage.say('pages of the healthy channel: p50 %.0f ms, p99 %.0f ms, slowest %.0f ms' % (
         waits_s[len(waits_s) // 2] * 1e3, waits_s[len(waits_s) * 99 // 100] * 1e3, waits_s[-1] * 1e3))
-    stage.check(waits_s[-1] < 10, 'a page of the healthy channel took %.1f s' % waits_s[-1])
+    stage.check(waits_s[-1] < L_S, 'a page of the healthy channel took %.1f s' % waits_s[-1])
 
 
 class Watch:
@@ -89,12 +90,12 @@ def partition(stage):
     cluster = stage.build(sink, REPLICAS, levels=LEVELS, links=links).start()
     stage.say('replicas are in %s' % ('network namespaces' if has_nets else 'no network namespaces, but behind relays'))
     ways = stage.rng.sample(sorted(nets.CUTS), len(nets.CUTS))
-    cuts = max(1, stage.cycles // CUT_S)
-    with Load(cluster, stage.seed, rate=40, senders=10, people=2) as load:
+    cuts, rate = max(1, stage.cycles // CUT_S), RATES[stage.store_name] / 12
+    with Load(cluster, stage.seed, rate=rate, senders=10, people=2) as load:
         for n in range(cuts):
-            load.wait(200)
+            load.wait(5 * rate)
             isolate(stage, load, cluster.replicas[n % REPLICAS], sink, (ways[n % len(ways)], stage.cycles / cuts))
-        load.wait(100)
+        load.wait(2 * rate)
     stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
 
 
@@ -112,17 +113,17 @@ def isolate(stage, load, replica, sink, cut):
                      lambda: '%s to work again after the cut: %s %s' % (replica.name, watch.ready[-1], watch.alerts[-1]))
         healed = time.monotonic()
     stage.check(not watch.failed, 'while %s was cut off: %s' % (replica.name, watch.failed))
-    statuses = collections.Counter(status for asked, _, status in watch.alerts if begin < asked < end - ANSWER_S)
+    statuses = collections.Counter(status for asked, _, status in watch.alerts if begin < asked < end - ANSWER_S - BUSY_S)
     stage.check(list(statuses) == [503], 'cut off it answered alerts with %s' % statuses)
     slowest_s = max(answered - asked for asked, answered, _ in watch.alerts if begin < answered and asked < end - ANSWER_S)
-    stage.check(slowest_s < ANSWER_S + 1, 'cut off it took %.1f s to refuse an alert' % slowest_s)
+    stage.check(slowest_s < ANSWER_S + BUSY_S, 'cut off it took %.1f s to refuse an alert' % slowest_s)
     unready = [answered - begin for asked, answered, status in watch.ready if status == 503 and asked > begin]
-    wrong = [asked - begin for asked, answered, status in watch.ready if status != 503 and answered > begin + NOTICE_S and asked < end]
+    wrong = [asked - begin for asked, answered, status in watch.ready if status != 503 and answered > begin + NOTICE_S + BUSY_S and asked < end]
     stage.check(unready and not wrong, 'cut off it said it was ready after %s s' % wrong[:3])
     sent = [a.at - begin for a in sink.arrived() if a.sender == replica.name and begin < a.at < end]
     stage.check(not sent or sent[-1] < CLAIM_S, 'cut off it paged after %.1f s' % (sent[-1] if sent else 0))
     taken = takeovers(sink.arrived(), replica.name, begin, end)
-    stage.check(all(at < CLAIM_S + L_S for at in taken), 'the others took over after %.1f s' % max(taken, default=0))
+    stage.check(all(at < CLAIM_S + L_S + BUSY_S for at in taken), 'the others took over after %.1f s' % max(taken, default=0))
     stage.say('%s for %.0f s: refused within %.2f s, unready after %.1f s, its last page after %.1f s, %d taken over within %.1f s, '
               'well %.1f s after healing' % (how, length_s, slowest_s, min(unready, default=-1), max(sent, default=0), len(taken), max(taken, default=0),
                                              healed - end))

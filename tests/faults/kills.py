@@ -29,7 +29,7 @@ def kill9(stage):
     """P1, P2: one server, killed again and again. At the end it starts once more and delivers what it owes."""
     sink = stage.sink()
     cluster = stage.build(sink, levels=LEVELS)
-    with Load(cluster, stage.seed, pause_s=0.01) as load:
+    with Load(cluster, stage.seed, rate=150) as load:
         for _ in range(stage.cycles):
             short_life(stage, cluster.replicas[0])
     cluster.start()
@@ -40,7 +40,7 @@ def drain(stage):
     """P14: a polite end finishes what is in hand: code 0, and nothing comes twice. Then ends that lose their patience."""
     sink, slowest_s = stage.sink(), 0.0
     cluster = stage.build(sink, stage.replicas(), levels=LEVELS)
-    with Load(cluster, stage.seed, pause_s=0.01) as load:
+    with Load(cluster, stage.seed, rate=150) as load:
         for n in range(stage.cycles + stage.cycles // 2):
             start_those_down(cluster)
             replica = stage.rng.choice(cluster.replicas)
@@ -77,8 +77,7 @@ def replicas(stage):
         while time.monotonic() < begin + stage.cycles or load.accepted < stage.cycles * ENOUGH_A_SECOND:
             n += 1
             time.sleep(KILL_EVERY_S)
-            tocsin.until(lambda: len(cluster.listening()) >= 2, 60, lambda: 'two replicas to listen: ' + cluster.said())
-            cluster.must_be_up()
+            tocsin.until(lambda: cluster.must_be_up() or len(cluster.listening()) >= 2, 60, lambda: 'two replicas to listen: ' + cluster.said())
             replica = stage.rng.choice(cluster.listening() if stage.rng.random() > 0.1 else cluster.replicas)
             cluster.kill(replica)
             replica.launch()

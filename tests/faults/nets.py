@@ -120,7 +120,8 @@ class Relay:
         self.healed.set()
         self.server = self.loop.run_until_complete(asyncio.start_server(self.relay, '127.0.0.1', 0))
         self.store = self.server.sockets[0].getsockname()
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
 
     async def relay(self, reader, writer):
         self.open.add(writer)
@@ -160,8 +161,18 @@ class Relay:
         for writer in list(self.open) if how == 'reset' else ():
             reset(writer)
 
+    async def end(self):
+        self.server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
     def close(self):
+        asyncio.run_coroutine_threadsafe(self.end(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
 
 
 def reset(writer):

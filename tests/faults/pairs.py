@@ -20,7 +20,7 @@ def second(stage):
     place = stage.where / 'second'
     place.mkdir()
     other = Replica('second', place, tocsin.config(place, sink=sink, storage=stage.store.storage()))
-    with Load(cluster, stage.seed, pause_s=0.02) as load:
+    with Load(cluster, stage.seed) as load:
         for _ in range(stage.cycles):
             load.wait(20)
             other.launch()
@@ -35,7 +35,7 @@ def outside(stage):
     sink = stage.sink()
     cluster = stage.build(sink, levels=LEVELS)
     replica = cluster.replicas[0]
-    with Load(cluster, stage.seed, pause_s=0.02) as load:
+    with Load(cluster, stage.seed) as load:
         for n in range(stage.cycles):
             replica.start()
             load.wait(50)

@@ -37,7 +37,7 @@ def clocks(stage):
         hands.append(Clock(stage.where / (replica.name + '-clock')))
         replica.env.update(hands[-1].env)
     cluster.start()
-    with Load(cluster, stage.seed, pause_s=0.05) as load:
+    with Load(cluster, stage.seed) as load:
         for _ in range(stage.cycles):
             load.wait(20)
             stage.rng.choice(hands).ahead(stage.rng.choice([-86400, -3600, -61, -7, 0, 7, 61, 3600, 86400]))
@@ -53,7 +53,7 @@ def pause(stage):
     are others they have taken over meanwhile, and what the sleeper still wants to write is refused."""
     sink = stage.sink()
     cluster = stage.build(sink, stage.replicas(), levels=LEVELS).start()
-    with Load(cluster, stage.seed, pause_s=0.02, senders=6 * stage.replicas()) as load:
+    with Load(cluster, stage.seed, senders=6 * stage.replicas()) as load:
         for n in range(stage.cycles):
             load.wait(50)
             time.sleep(stage.rng.random())

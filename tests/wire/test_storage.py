@@ -1,14 +1,19 @@
 """The commands that look after a store, with the real binary: copies, backups, restores, audits, migrations."""
+import contextlib
 import json
 import os
 import pathlib
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 
 from check import test
 from tocsin import BINARY, Server, command, config, until
+
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent))
+import servers                                                      # noqa: E402
 
 
 def fill(server, n=40):
@@ -163,9 +168,9 @@ def keys_of(path):
         return {row[0] for row in db.execute('SELECT dedup_key FROM incidents')}
 
 
-def backup_under_load(t, driver):
+def backup_under_load(t, **more):
     sink = t.sink()
-    server = t.server(sink, driver=driver)
+    server = t.server(sink, **more)
     load = Load(server)
     until(lambda: len(load.accepted) > 100, 30, 'some load')
     older = list(load.accepted)
@@ -184,7 +189,7 @@ def backup_under_load(t, driver):
 
 @test(deadline=120)
 def a_backup_under_load_restores_whole_and_misses_nothing_older(t):
-    server = backup_under_load(t, 'sqlite')
+    server = backup_under_load(t)
     where = t.where / 'second'
     where.mkdir()
     os.rename(server.where / 'restored.db', where / 'tocsin.db')
@@ -200,7 +205,47 @@ def a_backup_under_load_restores_whole_and_misses_nothing_older(t):
 
 @test(deadline=120)
 def a_backup_of_a_json_store_under_load_restores_whole_too(t):
-    backup_under_load(t, 'json')
+    backup_under_load(t, driver='json')
+
+
+@contextlib.contextmanager
+def postgres():
+    with servers.Postgres() as server:
+        yield {'driver': 'postgres', 'url': server.url}, server.url + '#second', {}
+
+
+@contextlib.contextmanager
+def dynamodb():
+    with servers.Dynamodb() as server:
+        yield ({'driver': 'dynamodb', 'table': 'first', 'endpoint': server.url}, 'dynamodb:second?shards=4&endpoint=' + server.url,
+               server.credentials)
+
+
+SHARED = [postgres, dynamodb]
+
+
+@test(deadline=240)
+def a_backup_of_a_shared_store_under_load_restores_whole_too(t):
+    for opened in SHARED:
+        with opened() as (storage, _, env):
+            server = backup_under_load(t, storage=storage, env=env)
+            out, _ = tool(server, 'fsck', '-c', server.file, '-o', 'json')
+            t.eq(json.loads(out)['faults_found'], 0)
+            t.eq(server.stop(), 0)
+
+
+@test(deadline=240)
+def a_copy_through_a_shared_store_is_the_same_under_hash(t):
+    for opened in SHARED:
+        with opened() as (_, place, env):
+            server = stopped(t, env=env)
+            there = hashes(tool(server, 'storage', 'copy', '--from', server.file, '--to', place)[0])
+            tool(server, 'fsck', '--from', place)
+            tool(server, 'backup', 'one.backup', '--from', place)
+            tool(server, 'restore', '--verify', 'one.backup')
+            back = hashes(tool(server, 'storage', 'copy', '--from', place, '--to', 'sqlite:back.db')[0])
+            t.eq(back, there)
+            tool(server, 'migrate', 'verify', '--from', place)
 
 
 @test

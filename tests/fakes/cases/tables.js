@@ -71,7 +71,7 @@ const ITEM_FAULTS = [
 	['PutItem', put({ p: 'a', i: 'a', x: { S: 'a', N: '1' } }), 'more than one datatypes set'],
 	['PutItem', put({ p: 'a', i: 'a', x: { NULL: false } }), 'Null attribute value types must have the value of true'],
 	['PutItem', put({ p: 'a', i: 'a', x: { N: 'x' } }), 'cannot be converted to a numeric value'],
-	['PutItem', put({ p: 'a', i: 'a' }, { ReturnValues: 'ALL_NEW' }), 'Return values set to invalid value'],
+	['PutItem', put({ p: 'a', i: 'a' }, { ReturnValues: 'ALL_NEW' }), 'ReturnValues can only be ALL_OLD or NONE'],
 	['PutItem', put({ p: 'a', i: 'a' }, { Expected: {} }), 'before expressions'],
 	['PutItem', { ...on_table }, "Value null at 'item' failed to satisfy constraint: Member must not be null"],
 	['GetItem', at('a'), 'does not match the schema'],
@@ -227,7 +227,7 @@ module.exports = {
 		assert.equal(ids((await due()).Items), '2');
 		const part = await must(client, 'Query', query('g = :g', { ':g': 'x' }, { IndexName: 'part' }));
 		assert.deepEqual(part.Items, [item({ p: 'a', i: '1', g: 'x', n: 1 })]);
-		await refused(client, 'Query', query('g = :g', { ':g': 'x' }, { IndexName: 'part', ProjectionExpression: 'extra' }), 'ValidationException', 'not projected');
+		await refused(client, 'Query', query('g = :g', { ':g': 'x' }, { IndexName: 'part', ProjectionExpression: 'extra' }), 'ValidationException', 'does not project [extra]');
 		assert.equal((await must(client, 'Query', query('g = :g', { ':g': 'x' }, { IndexName: 'list' }))).Count, 0);
 	},
 

@@ -181,6 +181,7 @@ function subtracted(old, by) {
 function take_away(item, path, by) {
 	const old = find(item, path);
 	if (old === undefined) {
+		parent(item, path);
 		return;
 	}
 	const left = subtracted(old, by);

@@ -70,8 +70,8 @@ class Binder {
 	call(tree) {
 		const bound = { kind: 'call', name: tree.name, args: tree.args.map((a) => this.bind(a)) };
 		check_literals(tree.name, bound.args);
-		if (tree.name === 'attribute_type' && bound.args[1].kind === 'value' && !TYPES.includes(bound.args[1].value.S)) {
-			throw invalid(`Invalid attribute type name found; type: ${bound.args[1].value.S}, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}`);
+		if (tree.name === 'attribute_type') {
+			check_type_name(bound.args[1]);
 		}
 		if (tree.name === 'begins_with' || tree.name === 'contains') {
 			check_distinct(tree.name, bound.args);
@@ -152,10 +152,20 @@ function check_literals(operator, args) {
 			throw invalid(`Operator or function requires a document path; operator or function: ${operator}`);
 		}
 		if (types && arg.kind === 'value' && !types.includes(values.type_of(arg.value))) {
-			throw invalid(`Incorrect operand type for operator or function; operator or function: ${operator}, `
-				+ `operand type: ${values.type_of(arg.value)}`);
+			throw invalid(`Incorrect operand type for operator or function; ${/[<>B]/.test(operator) ? 'operator' : 'operator or function'}: `
+				+ `${operator}, operand type: ${values.type_of(arg.value)}`);
 		}
 	});
+}
+
+function check_type_name(arg) {
+	if (arg.kind !== 'value') {
+		throw invalid('Incorrect operand type for operator or function; operator or function: attribute_type, '
+			+ 'operand type: {NS,SS,L,BS,N,M,B,BOOL,NULL,S}');
+	}
+	if (!TYPES.includes(arg.value.S)) {
+		throw invalid(`Invalid attribute type name found; type: ${arg.value.S}, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}`);
+	}
 }
 
 const shown = (steps) => '[' + steps.map((s) => (typeof s === 'number' ? `[${s}]` : s)).join(', ') + ']';

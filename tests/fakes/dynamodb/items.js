@@ -19,7 +19,7 @@ const BATCH_BYTES_MAX = 16 << 20;
 const WRITES = { Put: 'Item', Update: 'Key', Delete: 'Key', ConditionCheck: 'Key' };
 
 /* operation: ReturnValues it takes */
-const RETURNS = { PutItem: ['NONE', 'ALL_OLD'], DeleteItem: ['NONE', 'ALL_OLD'],
+const RETURNS = { PutItem: ['ALL_OLD', 'NONE'], DeleteItem: ['ALL_OLD', 'NONE'],
 	UpdateItem: ['NONE', 'ALL_OLD', 'ALL_NEW', 'UPDATED_OLD', 'UPDATED_NEW'] };
 
 /* What can be judged without the table: { kind, request, update, condition }. */
@@ -53,13 +53,8 @@ function updated(table, write, place, old) {
 	return table.row(item, place);
 }
 
-function stored(table, write, place) {
-	table.check_index_keys(write.request.Item);
-	return table.row(write.request.Item, place);
-}
-
 /* kind: the row that the write leaves; a check leaves everything alone. */
-const LEAVES = { Put: stored, Update: updated, Delete: () => undefined, ConditionCheck: (table, write, place, old) => old };
+const LEAVES = { Put: (table, write, place) => table.row(write.request.Item, place), Update: updated, Delete: () => undefined, ConditionCheck: (table, write, place, old) => old };
 
 /* Finds the write's table and item; throws where the key does not fit. */
 function locate(database, write) {
@@ -101,7 +96,7 @@ function single(operation, kind) {
 	return (database, request) => {
 		const wanted = request.ReturnValues || 'NONE';
 		if (!RETURNS[operation].includes(wanted)) {
-			throw invalid('Return values set to invalid value');
+			throw invalid(`ReturnValues can only be ${RETURNS[operation].join(' or ')}`);
 		}
 		const write = read_write(kind, request);
 		const change = prepare(database, locate(database, write));

@@ -181,15 +181,25 @@ class Parser {
 		return this.take('NOT') ? { kind: 'not', args: [this.negation()] } : this.term();
 	}
 
-	/* A comparison, a predicate, or a condition in parentheses; a parenthesis may as well begin an operand. */
+	/* Does the parenthesis here hold an operand? What follows its end tells. */
+	is_operand() {
+		let depth = 0;
+		let at = this.at;
+		do {
+			depth += { '(': 1, ')': -1 }[this.tokens[at]] || 0;
+			at++;
+		} while (depth > 0 && at < this.tokens.length);
+		const after = this.tokens[at];
+		return after !== undefined && (COMPARATORS.has(after) || ['BETWEEN', 'IN'].includes(after.toUpperCase()));
+	}
+
+	/* A comparison, a predicate, or a condition in parentheses. */
 	term() {
-		if (this.next === '(') {
-			const start = this.at++;
-			const inner = this.attempt(() => this.condition());
-			if (inner && this.take(')')) {
-				return this.parenthesised(inner);
-			}
-			this.at = start;
+		if (this.next === '(' && !this.is_operand()) {
+			this.at++;
+			const inner = this.condition();
+			this.must(')');
+			return this.parenthesised(inner);
 		}
 		const left = this.operand();
 		if (COMPARATORS.has(this.next)) {
@@ -218,18 +228,6 @@ class Parser {
 			throw this.syntax_error();
 		}
 		return tree;
-	}
-
-	/* Undefined where a syntax error would be; other faults are faults whichever way the text is read. */
-	attempt(read) {
-		try {
-			return read();
-		} catch (error) {
-			if (!error.message || !error.message.startsWith('Syntax error')) {
-				throw error;
-			}
-			return undefined;
-		}
 	}
 
 	projection() {

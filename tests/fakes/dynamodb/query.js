@@ -161,17 +161,15 @@ function check_select(request, view) {
 	}
 }
 
-/* What the caller gets of a row. A local index fetches from the table what it does not hold. */
-function shaper(request, view, projection) {
-	if (projection) {
-		const fetches = view.kind !== 'global' || !view.only || projection.every(([name]) => view.only.includes(name));
-		if (!fetches) {
-			throw bad_parameter(`One or more attributes requested are not projected into the global secondary index ${view.name}`);
-		}
-		return (item) => evaluate.project(item, projection);
+/* What a read sees of an item, filter included: a global index only what it holds; a local one is completed from the table when more is asked for. */
+function sight(request, view, projection) {
+	const asked = projection ? projection.map(([name]) => name) : [];
+	const missing = view.only ? [...new Set(asked)].filter((name) => !view.only.includes(name)) : [];
+	if (missing.length && view.kind === 'global') {
+		throw bad_parameter(`Global secondary index ${view.name} does not project [${missing.join(', ')}]`);
 	}
-	const only = request.Select !== 'ALL_ATTRIBUTES' && view.only;
-	return only ? (item) => evaluate.project(item, only.map((name) => [name])) : (item) => item;
+	const is_whole = !view.only || missing.length || request.Select === 'ALL_ATTRIBUTES';
+	return is_whole ? (item) => item : (item) => evaluate.project(item, view.only.map((name) => [name]));
 }
 
 function check_filter(filter, view) {
@@ -183,7 +181,7 @@ function check_filter(filter, view) {
 }
 
 function page(table, view, [lo, hi], request, { filter, projection }) {
-	const shape = shaper(request, view, projection);
+	const see = sight(request, view, projection);
 	const Items = [];
 	let Count = 0;
 	let ScannedCount = 0;
@@ -192,10 +190,11 @@ function page(table, view, [lo, hi], request, { filter, projection }) {
 	const visit = (row) => {
 		ScannedCount++;
 		bytes += row.size;
-		if (!filter || evaluate.holds(filter, row.item)) {
+		const item = see(row.item);
+		if (!filter || evaluate.holds(filter, item)) {
 			Count++;
 			if (request.Select !== 'COUNT') {
-				Items.push(shape(row.item));
+				Items.push(projection ? evaluate.project(item, projection) : item);
 			}
 		}
 		if (ScannedCount === request.Limit || bytes > PAGE_MAX) {

@@ -141,7 +141,7 @@ class Table {
 		if (Object.keys(key).length !== wanted.length || wanted.some(({ name, type }) => !key[name] || key[name][type] === undefined)) {
 			throw invalid('The provided key element does not match the schema');
 		}
-		wanted.forEach(({ name, type }, i) => check_key_value(name, key[name][type], type, i));
+		wanted.forEach(({ name, type }, i) => check_key_value(name, key[name][type], type, i, EMPTY.key(name)));
 		return this.base.place(key, '');
 	}
 
@@ -154,8 +154,9 @@ class Table {
 			if (item[name][type] === undefined) {
 				throw bad_parameter(`Type mismatch for key ${name} expected: ${type} actual: ${type_of(item[name])}`);
 			}
-			check_key_value(name, item[name][type], type, i);
+			check_key_value(name, item[name][type], type, i, EMPTY.item(name));
 		});
+		this.check_index_keys(item);
 		return this.base.place(item, '');
 	}
 
@@ -168,7 +169,7 @@ class Table {
 						+ `IndexName: ${view.name}`);
 				}
 				if (value !== undefined) {
-					check_key_value(name, value[type], type, i, view.name);
+					check_key_value(name, value[type], type, i, EMPTY.index(name, view.name));
 				}
 			});
 		}
@@ -211,14 +212,18 @@ class Table {
 	}
 }
 
-function check_key_value(name, content, type, position, index_name) {
+/* What is said of an empty key, by where it stands: what comes before and after. */
+const EMPTY = {
+	key: (name) => ['One or more parameter values were invalid: ', `Key: ${name}`],
+	item: (name) => ['One or more parameter values are not valid. ', `Key: ${name}`],
+	index: (name, index) => ['One or more parameter values are not valid. A value specified for a secondary index key is not supported. ',
+		`IndexName: ${index}, IndexKey: ${name}`],
+};
+
+function check_key_value(name, content, type, position, [before, after]) {
 	const size = type === 'S' ? Buffer.byteLength(content) : type === 'B' ? Buffer.byteLength(content, 'base64') : 1;
 	if (size === 0) {
-		const what = `an empty ${type === 'S' ? 'string' : 'binary'} value.`;
-		throw index_name === undefined
-			? invalid(`One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain ${what} Key: ${name}`)
-			: invalid('One or more parameter values are not valid. A value specified for a secondary index key is not supported. '
-				+ `The AttributeValue for a key attribute cannot contain ${what} IndexName: ${index_name}, IndexKey: ${name}`);
+		throw invalid(`${before}The AttributeValue for a key attribute cannot contain an empty ${type === 'S' ? 'string' : 'binary'} value. ${after}`);
 	}
 	if (position === 0 && size > HASH_KEY_MAX) {
 		throw bad_parameter('Size of hashkey has exceeded the maximum size limit of2048 bytes');

@@ -132,9 +132,9 @@ function item_size(item) {
 	return total;
 }
 
-/* What size(path) says; undefined where it says nothing. */
+/* What size(path) says; undefined where it says nothing. Of texts the service promises "the length": UTF-16 units here, as in dynalite. */
 const LENGTHS = {
-	S: text_size,
+	S: (text) => text.length,
 	B: base64_size,
 	SS: (set) => set.length,
 	NS: (set) => set.length,

@@ -30,7 +30,8 @@ static const struct vector vectors[] = {
 	    "026da240ff3fd40cc5d7e6e8f1aed007278cd3a4b33e87b9f5630bc5e44b89ae",
 	    "AWS4-HMAC-SHA256\n20260102T030405Z\n20260102/us-east-1/sns/aws4_request\n"
 	    "ff221097fd3fd21c8e5e8649e6b189424ce2ae7303bbbf92d14465104ebd8604",
-	    "content-type;host;x-amz-date;x-amz-security-token", "1f654f63465da1e4d62910fc46c3eadaf5b96a76534660ded8410477a50ce33b" },
+	    "content-type;host;x-amz-date;x-amz-security-token",
+	    "1f654f63465da1e4d62910fc46c3eadaf5b96a76534660ded8410477a50ce33b" },
 	{ "", "eu-west-1", "dynamodb", "POST", "https://dynamodb.eu-west-1.amazonaws.com",
 	    { "X-Amz-Target:  DynamoDB_20120810.GetItem ", "content-type: application/x-amz-json-1.0" },
 	    "{\"TableName\":\"pager\",\"Key\":{\"pk\":{\"S\":\"INC#42\"}}}", JAN_2_2026_S,

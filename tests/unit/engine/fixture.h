@@ -1,4 +1,4 @@
-/* fixture.h - a stage for the engine: up to two replicas on one memory store behind the fault wrapper, a clock that only the test moves, answers and
+/* fixture.h - a stage for the engine: up to three replicas on one memory store behind the fault wrapper, a clock that only the test moves, answers and
  * sends that are written down, and a small world of people, policies and services. Each test owns a struct stage.
  *
  * Many commands are posted to a replica and then decided in one tick. A send is answered at once with `provider` when that is set, else it stays out
@@ -17,7 +17,7 @@
 #include "engine/batch.h"
 #include "model/kinds.h"
 
-enum { SECOND = 1000, MINUTE = 60 * SECOND, DAY = 24 * 60 * MINUTE, ASKS_MAX = 8192, SENDS_MAX = 8192, CHANNELS = 3, LOTS = 1000 };
+enum { SECOND = 1000, MINUTE = 60 * SECOND, DAY = 24 * 60 * MINUTE, ASKS_MAX = 8192, SENDS_MAX = 8192, CHANNELS = 3, LOTS = 1000, REPLICAS = 3 };
 #define T0 INT64_C(1700000000000)
 #define FOR_TESTS static __attribute__((unused))
 
@@ -42,7 +42,7 @@ struct stage {
 	struct store_ops real;
 	bool has_many_writers, is_clock_down;
 	int64_t mono_ms, err_ms;
-	struct node r[2];
+	struct node r[REPLICAS];         /* the first two run from the beginning */
 	size_t room[CHANNELS];           /* sends a channel takes at once */
 	int provider;                    /* status of every answer; 0: the test gives back */
 	struct str retry_after;
@@ -264,9 +264,10 @@ FOR_TESTS size_t on_room(void *ctx, struct str channel)
 FOR_TESTS void replica_open(struct node *r)
 {
 	struct stage *st = r->st;
+	static const char *const names[REPLICAS] = { "north", "south", "west" };
 	struct env env = { r, st->store, on_mono, on_random, on_reply, on_send, on_log, on_room };
 	r->rng++;
-	r->setup = (struct setup){ &st->w, st->outlets, CHANNELS - 1, S("https://tocsin.example"), r == st->r ? S("north") : S("south"), S("1.0-test") };
+	r->setup = (struct setup){ &st->w, st->outlets, CHANNELS - 1, S("https://tocsin.example"), str_c(names[r - st->r]), S("1.0-test") };
 	r->e = engine_new(&env, &r->setup);
 	assert_int_equal(engine_configure(r->e, &r->setup), STORE_OK);
 }
@@ -308,10 +309,11 @@ FOR_TESTS struct stage *stage_open(bool has_many_writers)
 	}
 	world_open(&st->a, &st->w, 5 * MINUTE);
 	store_begin(st);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < REPLICAS; i++) {
 		st->r[i].st = st;
 		st->r[i].rng = 7 + 31 * i;
-		replica_open(&st->r[i]);
+		if (i < 2)
+			replica_open(&st->r[i]);
 	}
 	return st;
 }
@@ -320,7 +322,7 @@ FOR_TESTS void stage_close(struct stage *st)
 {
 	st->on_commit = NULL;
 	st->on_read = NULL;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < REPLICAS; i++)
 		if (st->r[i].e)
 			replica_die(&st->r[i]);
 	store_close(st->store);

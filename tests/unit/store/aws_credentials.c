@@ -19,7 +19,7 @@ static const char *get(void *ctx, const char *name)
 	return NULL;
 }
 
-static void set(struct place *p, const char *name, const char *fmt, ...)
+static PRINTF_LIKE(3, 4) void set(struct place *p, const char *name, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -125,7 +125,8 @@ static void a_profile_that_is_named_must_be_there(void **state)
 static void what_is_not_served_is_refused_with_a_sentence(void **state)
 {
 	struct place *p = *state;
-	static const char *const settings[] = { "role_arn", "sso_session", "sso_start_url", "login_session", "credential_process" };
+	static const char *const settings[] = { "role_arn", "sso_session", "sso_start_url", "login_session",
+	    "credential_process" };
 	file(p, ".aws/credentials", "[default]\naws_access_key_id=F\naws_secret_access_key=S\n");
 	for (size_t i = 0; i < COUNT(settings); i++) {
 		char text[128], want[128];
@@ -141,7 +142,8 @@ static void what_is_not_served_is_refused_with_a_sentence(void **state)
 static void where_nothing_is_everything_that_was_looked_at_is_said(void **state)
 {
 	struct place *p = *state;
-	static const char *const places[] = { "no AWS credentials: ", "AWS_ACCESS_KEY_ID is not set", "AWS_WEB_IDENTITY_TOKEN_FILE is not set",
+	static const char *const places[] = { "no AWS credentials: ", "AWS_ACCESS_KEY_ID is not set",
+	    "AWS_WEB_IDENTITY_TOKEN_FILE is not set",
 		"/.aws/credentials", "/.aws/config", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_EC2_METADATA_DISABLED" };
 	for (size_t i = 0; i < COUNT(places); i++)
 		finds(p, places[i]);
@@ -156,7 +158,8 @@ static void a_container_is_asked_with_its_token(void **state)
 {
 	struct place *p = *state;
 	struct answers peer;
-	answers_start(&peer, (struct rule[]){ { "GET /keys", 200, "{\"AccessKeyId\":\"ASIA\",\"SecretAccessKey\":\"s\",\"Token\":\"t\"}", 0 } }, 1);
+	answers_start(&peer, (struct rule[]){ { "GET /keys", 200,
+	    "{\"AccessKeyId\":\"ASIA\",\"SecretAccessKey\":\"s\",\"Token\":\"t\"}", 0 } }, 1);
 	file(p, "token", "proof\n");
 	set(p, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:%d/keys", peer.port);
 	set(p, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "%s/token", p->dir);
@@ -169,7 +172,8 @@ static void a_container_is_asked_with_its_token(void **state)
 static void a_container_elsewhere_is_sent_no_token(void **state)
 {
 	struct place *p = *state;
-	static const char *const urls[] = { "http://10.0.0.1/keys", "http://127.0.0.1@evil.example/", "http://169.254.170.2.evil.example/", "ftp://localhost/",
+	static const char *const urls[] = { "http://10.0.0.1/keys", "http://127.0.0.1@evil.example/",
+	    "http://169.254.170.2.evil.example/", "ftp://localhost/",
 		"http://localhost:80@evil.example/" };
 	set(p, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "proof");
 	for (size_t i = 0; i < COUNT(urls); i++) {
@@ -207,7 +211,8 @@ static void an_instance_gives_the_keys_of_its_role(void **state)
 	struct answers peer;
 	answers_start(&peer, (struct rule[]){
 	    { "PUT /latest/api/token", 200, "PASS==", 0 },
-	    { "GET /latest/meta-data/iam/security-credentials/pager ", 200, "{\"Code\":\"Success\",\"AccessKeyId\":\"ASIA\",\"SecretAccessKey\":\"s\","
+	    { "GET /latest/meta-data/iam/security-credentials/pager ", 200,
+	    "{\"Code\":\"Success\",\"AccessKeyId\":\"ASIA\",\"SecretAccessKey\":\"s\","
 		"\"Token\":\"t\",\"Expiration\":\"2099-01-02T04:04:05Z\"}", 0 },
 	    { "GET /latest/meta-data/iam/security-credentials/ ", 200, "pager\n", 0 } }, 3);
 	p->n = 1;                                                  /* metadata is not disabled any more */
@@ -326,7 +331,8 @@ static void answers_without_good_keys_are_refused(void **state)
 	struct aws_keys k = { 0 };
 	struct buf why = BUF(4096);
 	assert_false(aws_read_sts(S("<AccessKeyId>A</AccessKeyId><SecretAccessKey>never closed"), &k, &why));
-	assert_int_equal(aws_read_profile(S("[a]\naws_access_key_id = x\n[b]\naws_secret_access_key = y\n"), S("a"), &k, &why), ENOENT);
+	assert_int_equal(aws_read_profile(S("[a]\naws_access_key_id = x\n[b]\naws_secret_access_key = y\n"), S("a"),
+	    &k, &why), ENOENT);
 	buf_free(&why);
 }
 
@@ -366,12 +372,14 @@ static void many_threads_share_a_chain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(the_environment_is_first), T(the_credentials_file_comes_before_the_config_file), T(the_config_file_has_keys_too),
+		T(the_environment_is_first), T(the_credentials_file_comes_before_the_config_file),
+		    T(the_config_file_has_keys_too),
 		T(a_profile_that_is_named_must_be_there), T(what_is_not_served_is_refused_with_a_sentence),
 		T(where_nothing_is_everything_that_was_looked_at_is_said), T(a_container_is_asked_with_its_token),
 		T(a_container_elsewhere_is_sent_no_token), T(a_token_with_a_line_end_is_not_sent),
 		T(a_failing_container_is_said_and_nothing_else_tried), T(an_instance_gives_the_keys_of_its_role),
-		T(a_web_identity_is_exchanged_at_sts), T(a_web_identity_that_is_refused_says_so), T(keys_are_fetched_anew_before_their_end),
+		T(a_web_identity_is_exchanged_at_sts), T(a_web_identity_that_is_refused_says_so),
+		    T(keys_are_fetched_anew_before_their_end),
 		T(old_keys_serve_until_their_end_when_no_new_ones_come), T(keys_that_a_service_calls_expired_are_dropped),
 		T(answers_without_good_keys_are_refused), T(many_threads_share_a_chain),
 	};

@@ -54,13 +54,15 @@ static inline void fake_stop(struct fake *f)
 static inline int fake_raw(const struct fake *f, const char *path, const char *target, const char *body, struct buf *ret)
 {
 	struct arena a = ARENA(1 << 20);
-	struct str lines[2] = { S("Content-Type: application/x-amz-json-1.0"), arena_fmt(&a, "X-Amz-Target: DynamoDB_20120810.%s", target) };
+	struct str lines[2] = { S("Content-Type: application/x-amz-json-1.0"),
+	    arena_fmt(&a, "X-Amz-Target: DynamoDB_20120810.%s", target) };
 	struct http h = { .answer = BUF(4 << 20), .timeout_ms = 20000, .request = { .method = S("POST"),
 		.url = arena_fmt(&a, "%s%s", f->url, path), .headers = { lines, 2 }, .body = str_c(body) } };
 	struct sigv4_keys keys = { S(KEY_ID), S(KEY_SECRET), S("") };
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	sigv4_sign(&a, &keys, (struct sigv4_scope){ S("us-east-1"), S("dynamodb") }, (int64_t)now.tv_sec * 1000, &h.request, NULL);
+	sigv4_sign(&a, &keys, (struct sigv4_scope){ S("us-east-1"), S("dynamodb") }, (int64_t)now.tv_sec * 1000,
+	    &h.request, NULL);
 	http_perform(&h);
 	buf_add(ret, buf_str(&h.answer));
 	int status = h.status;
@@ -69,7 +71,7 @@ static inline int fake_raw(const struct fake *f, const char *path, const char *t
 	return status;
 }
 
-static inline void fake_does(const struct fake *f, const char *target, const char *fmt, ...)
+static inline PRINTF_LIKE(3, 4) void fake_does(const struct fake *f, const char *target, const char *fmt, ...)
 {
 	struct buf body = BUF(1 << 20), said = BUF(4 << 20);
 	va_list ap;

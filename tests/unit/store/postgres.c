@@ -157,6 +157,19 @@ static uint64_t ver_of(struct rig *r, const char *id)
 	return ver;
 }
 
+/* Where nobody else's sessions are ended and nobody else's deadlocks are counted: other tests use this server too. */
+static void move_to_own_database(struct rig *r)
+{
+	struct buf url = BUF(4096);
+	store_close(r->s);
+	(void)sql(r, "CREATE DATABASE @");
+	buf_add(&url, (struct str){ r->url.p, (size_t)(strrchr(r->url.p, '/') - r->url.p) });
+	buf_fmt(&url, "/%s", r->schema);
+	point_to(r, url.p);
+	buf_free(&url);
+	r->s = open_ok(r);
+}
+
 /* The schema */
 
 static void migrations_go_down_and_up_and_keep_the_documents(void **state)
@@ -172,6 +185,7 @@ static void migrations_go_down_and_up_and_keep_the_documents(void **state)
 	OK(store_schema(S("postgres"), &o, &schema, &r->why));
 	assert_int_equal(schema.have, 1);
 	SQL_IS("SELECT to_regclass('@.v_doc') IS NULL", "t");
+	SQL_IS("SELECT attstorage::text||attcompression::text FROM pg_attribute WHERE attrelid='@.doc'::regclass AND attname='body'", "ml");
 	OK(store_migrate(S("postgres"), &o, 1, &r->why));
 	OK(store_migrate(S("postgres"), &o, 2, &r->why));
 	SQL_IS("SELECT count(*) FROM @.v_doc", "1");
@@ -202,6 +216,35 @@ static void migrating_makes_a_store_that_is_not_there(void **state)
 	assert_int_equal(info.shards, 4);
 	store_close(s);
 	(void)sql(r, "DROP SCHEMA \"user\" CASCADE");
+}
+
+static void a_layout_that_was_changed_is_named(void **state)
+{
+	struct rig *r = *state;
+	struct store_options o = options(r);
+	struct store_schema schema = { 0 };
+	static const struct { const char *damage, *says, *repair; } row[] = {
+		{ "DROP VIEW @.v_log", "v_log", "SELECT 1" },
+		{ "DROP INDEX @.doc_due", "doc_due", "CREATE INDEX doc_due ON @.doc(kind,due,id) WHERE due IS NOT NULL" },
+		{ "DROP INDEX @.doc_idx1; CREATE INDEX doc_idx1 ON @.doc(idx1,id)", "doc_idx1",
+			"DROP INDEX @.doc_idx1; CREATE INDEX doc_idx1 ON @.doc(kind,idx1,id) WHERE idx1 IS NOT NULL" },
+		{ "ALTER TABLE @.doc RENAME COLUMN crc TO sum", "doc", "ALTER TABLE @.doc RENAME COLUMN sum TO crc" },
+	};
+	(void)sql(r, "CREATE VIEW @.mine AS SELECT count(*) FROM @.doc; ALTER TABLE @.doc ADD COLUMN note text");
+	OK(store_schema(S("postgres"), &o, &schema, &r->why));     /* what is added is theirs who added it */
+	for (size_t i = 0; i < COUNT(row); i++) {
+		(void)sql(r, row[i].damage);
+		buf_clear(&r->why);
+		RC(store_schema(S("postgres"), &o, &schema, &r->why), STORE_CORRUPT);
+		assert_int_equal(schema.have, 2);
+		assert_non_null(strstr(r->why.p, row[i].says));
+		if (i == 0) {
+			OK(store_migrate(S("postgres"), &o, 1, &r->why));
+			OK(store_migrate(S("postgres"), &o, 2, &r->why));
+		}
+		(void)sql(r, row[i].repair);
+		OK(store_schema(S("postgres"), &o, &schema, &r->why));
+	}
 }
 
 static void a_newer_schema_is_used_if_it_lets_us(void **state)
@@ -329,7 +372,7 @@ static void the_views_answer_people_who_write_sql(void **state)
 	SQL_IS("SELECT title FROM @.incidents WHERE severity=5 AND status='detected' AND NOT exhausted AND number=42", "Disk \"full\"");
 	SQL_IS("SELECT extract(epoch FROM detected_at)*1000=1760000000123 FROM @.incidents WHERE resolved_at IS NULL", "t");
 	SQL_IS("SELECT tags->>1 FROM @.incidents WHERE labels='{}' AND acknowledged_by IS NULL AND version=1", "prod");
-	SQL_IS("SELECT type||' '||after||' '||before FROM @.timeline WHERE incident='i1' AND level=0", "note acknowledged detected");
+	SQL_IS("SELECT type||' '||after||' '||before FROM @.timeline WHERE incident='i1' AND level=0 AND sequence=1", "note acknowledged detected");
 	SQL_IS("SELECT p.target FROM @.pages p JOIN @.incidents i ON i.id=p.incident WHERE p.status='delivered'", "user:amira");
 	SQL_IS("SELECT version||' '||id FROM @.v_page WHERE key='i1/0/0/0/0' AND due IS NULL", "1 i1/0/0/0/0");
 }
@@ -339,7 +382,7 @@ static void the_views_have_a_column_for_each_field(void **state)
 {
 	struct rig *r = *state;
 	static const struct { enum kind kind; const char *view, *more; } views[] = { { KIND_incident, "incidents", "version:bigint" },
-		{ KIND_entry, "timeline", "incident:text" }, { KIND_page, "pages", "version:bigint" } };
+		{ KIND_entry, "timeline", "incident:text sequence:bigint" }, { KIND_page, "pages", "version:bigint" } };
 	static const char *const type[] = { [K_STR] = "text", [K_INT] = "bigint", [K_BOOL] = "boolean", [K_TIME] = "timestamp with time zone",
 		[K_DUR] = "text", [K_SEV] = "bigint", [K_ENUM] = "text", [K_SUB] = "jsonb", [K_LIST] = "jsonb", [K_STRS] = "jsonb", [K_MAP] = "jsonb",
 		[K_ANY] = "jsonb", [K_SECRET] = "jsonb", [K_SECRETS] = "jsonb" };
@@ -386,19 +429,6 @@ static void *cross(void *arg)
 	}
 	store_docs_free(&d);
 	return NULL;
-}
-
-/* Where nobody else's deadlocks are counted. */
-static void move_to_own_database(struct rig *r)
-{
-	struct buf url = BUF(4096);
-	store_close(r->s);
-	(void)sql(r, "CREATE DATABASE @");
-	buf_add(&url, (struct str){ r->url.p, (size_t)(strrchr(r->url.p, '/') - r->url.p) });
-	buf_fmt(&url, "/%s", r->schema);
-	point_to(r, url.p);
-	buf_free(&url);
-	r->s = open_ok(r);
 }
 
 static void two_replicas_that_cross_each_other_never_deadlock(void **state)
@@ -570,15 +600,15 @@ static void what_is_not_as_it_was_written_is_corrupt(void **state)
 
 /* Connections that end */
 
-static void *end_sessions(struct rig *r)
+static void end_sessions(struct rig *r)
 {
-	(void)sql(r, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name='tocsin'");
-	return NULL;
+	(void)sql(r, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name='tocsin' AND datname=current_database()");
 }
 
 static void sessions_that_were_ended_are_made_anew(void **state)
 {
 	struct rig *r = *state;
+	move_to_own_database(r);
 	for (unsigned i = 0; i < 5; i++) {
 		end_sessions(r);
 		OK(commit(r, put("a", i, "x")));
@@ -829,7 +859,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(migrations_go_down_and_up_and_keep_the_documents), T(migrating_makes_a_store_that_is_not_there),
-		T(a_newer_schema_is_used_if_it_lets_us), T(a_program_with_fewer_kinds_works_beside_one_with_more),
+		T(a_layout_that_was_changed_is_named), T(a_newer_schema_is_used_if_it_lets_us), T(a_program_with_fewer_kinds_works_beside_one_with_more),
 		T(replicas_that_start_together_make_the_schema_once), T(names_that_are_no_plain_word_are_refused),
 		T(the_views_answer_people_who_write_sql), T(the_views_have_a_column_for_each_field),
 		T(two_replicas_that_cross_each_other_never_deadlock), T(checking_that_nobody_is_there_prevents_write_skew),
