@@ -153,6 +153,11 @@ bool url_holds_password(struct str url)
 	return str_cut(head, ':', &user, &word) || memmem(url.p, url.n, "password=", 9) != NULL;
 }
 
+static struct str first_of(struct arena *a, struct str x, struct str y, struct str z)
+{
+	return arena_str(a, x.n ? x : y.n ? y : z);
+}
+
 static void read_storage(struct load *l)
 {
 	struct config_storage *s = &l->c->file.storage;
@@ -169,8 +174,8 @@ static void read_storage(struct load *l)
 	if (s->shards & (s->shards - 1))
 		FAULT(l, CODE_STORAGE, S("storage.shards"), "storage.shards: must be a power of two such as 16, not %lld", (long long)s->shards);
 	s->schema = s->schema.n ? s->schema : S("tocsin");
-	s->table = s->table.n ? s->table : S("incidents");
-	s->region = s->region.n ? s->region : S("us-east-1");
+	s->table = first_of(&l->c->mem, s->table, env_of(l, "DYNAMODB_TABLE_NAME"), S("incidents"));
+	s->region = first_of(&l->c->mem, s->region, env_of(l, "AWS_REGION"), first_of(&l->c->mem, env_of(l, "AWS_DEFAULT_REGION"), S(""), S("us-east-1")));
 }
 
 /* Without the slashes at its end. */

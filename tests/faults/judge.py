@@ -8,7 +8,9 @@
   duplicates  arrivals of a page beyond its first; allowed as often as an attempt was begun anew after a fault. Each must follow on a fault that
               struck at its time or within five seconds, before which its end is written down
 
-and beside it: keys with two incidents, pages of unknown incidents, wrong counts, pages still owed, repeats without a reason. All of these must be nothing.
+and beside it: keys with two incidents, pages of unknown incidents, wrong counts, levels out of order or without their pages, pages still owed,
+pages given up, repeats without a reason, events refused although there is nothing wrong with them. All of these must be nothing. That it would
+notice is what tests/faults/mutants shows.
 """
 import collections
 import concurrent.futures
@@ -121,7 +123,8 @@ class Judge:
 
     def rules(self):
         return [('LOST', self.lost), ('UNPAGED', self.unpaged), ('early', self.early), ('late>L', self.late), ('after-ack', self.after_ack),
-                ('twice', self.twice), ('ghosts', self.ghosts), ('miscounted', self.miscounted), ('owed', self.owed), ('repeats', self.repeats)]
+                ('twice', self.twice), ('ghosts', self.ghosts), ('miscounted', self.miscounted), ('skipped', self.skipped), ('owed', self.owed), ('failed', self.failed),
+                ('repeats', self.repeats), ('refused', lambda: self.load.refused)]
 
     # What was accepted
 
@@ -153,6 +156,20 @@ class Judge:
 
     def owed(self):
         return (i for i in self.incidents if i not in self.books.ended)
+
+    def skipped(self):
+        """Levels come one by one, and each owes pages, or says that there is nobody."""
+        for incident in self.incidents.values():
+            begun = [(e['round'], e['level']) for e in incident['timeline'] if e['type'] in ('level', 'nobody')]
+            if begun != [(0, n) for n in range(len(begun))]:
+                yield '%s has levels %s' % (incident['dedup_key'], begun)
+            owed = {(p['round'], p['level']) for p in incident['pages']}
+            yield from ('%s owes nothing at level %d' % (incident['dedup_key'], e['level']) for e in incident['timeline']
+                        if e['type'] == 'level' and (e['round'], e['level']) not in owed)
+
+    def failed(self):
+        """No test lets a channel refuse a page, or be away for as long as a page is tried."""
+        return (p['id'] for p in self.pages.values() if p['status'] == 'failed')
 
     def after_ack(self):
         for arrival in self.arrivals:
@@ -263,8 +280,8 @@ class Judge:
         """Lines beside the verdict: what else must be nothing, how hard the test was, and the first of everything that was found."""
         n = {name: len(found) for name, found in self.findings.items()}
         ended = collections.Counter(p['status'] for p in self.pages.values())
-        yield 'beside: twice %d · ghosts %d · miscounted %d · still owed %d · unexplained repeats %d' % (
-            n['twice'], n['ghosts'], n['miscounted'], n['owed'], n['repeats'])
+        yield 'beside: twice %d · ghosts %d · miscounted %d · skipped %d · still owed %d · given up %d · unexplained repeats %d · refused %d' % (
+            n['twice'], n['ghosts'], n['miscounted'], n['skipped'], n['owed'], n['failed'], n['repeats'], n['refused'])
         yield 'answers %s · slowest %.2f s · acts %d · pages %s · faults %d' % (
             ' '.join('%s:%d' % pair for pair in sorted(self.load.answers.items(), key=str)), self.load.slowest_s, len(self.load.acts),
             ' '.join('%s:%d' % pair for pair in sorted(ended.items())), len(self.cluster.faults))

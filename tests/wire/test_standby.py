@@ -1,11 +1,16 @@
 """Two deployments, one standing by for the other: the copy, the take-over by command and by silence, and giving back. Two real servers with
 stores of their own; what each of them pages goes to a sink of its own."""
 import json
+import pathlib
 import socket
+import sys
 import threading
 
 from check import test
 from tocsin import until
+
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent))
+import servers                                                      # noqa: E402
 
 LEVELS = [{'targets': ['channel:hook'], 'timeout': '15m'}, {'targets': ['channel:hook', 'channel:term'], 'timeout': '15m'},
           {'targets': ['channel:hook'], 'timeout': '15m'}]
@@ -60,7 +65,8 @@ class Line:
 class Pair:
     """A primary and its standby. The primary comes back on the port it had, as a server behind a name would."""
 
-    def __init__(self, t, drivers=('sqlite', 'sqlite'), levels=LEVELS, service=None, has_line=False, **waits):
+    def __init__(self, t, drivers=('sqlite', 'sqlite'), levels=LEVELS, service=None, has_line=False, storage=None, **waits):
+        """storage: of the standby, when a driver and a path do not say all."""
         self.t, self.sinks = t, (t.sink(), t.sink())
         self.primary = t.server(self.sinks[0], levels=levels, driver=drivers[0], service=service or {})
         self.primary.env['PORT'] = str(self.primary.port)
@@ -71,7 +77,7 @@ class Pair:
         stands = {'primary': self.line.url if has_line else self.primary.url, 'token': {'env': 'PRIMARY_TOKEN'}, 'name': 'south', 'poll': '50ms',
                   'take_over_after': '10m', 'yield_after': '300ms', **waits}
         self.standby = t.server(self.sinks[1], levels=levels, driver=drivers[1], service=service or {}, mode='standby', standby=stands,
-                                env={'PRIMARY_TOKEN': made['token']})
+                                env={'PRIMARY_TOKEN': made['token'], **(storage or {}).pop('env', {})}, **({'storage': storage} if storage else {}))
 
     def state(self):
         return self.standby.api('GET', '/standby').json
@@ -338,6 +344,39 @@ def two_sides_that_cannot_see_each_other_both_page_and_agree_afterwards(t):
     assert said.startswith('resolved there by local, acknowledged here.'), said
     pair.wait_same()
     pair.check_stores()
+
+
+def led_and_given_back(t, storage):
+    """A whole reign over a standby store that many may write."""
+    pair = Pair(t, storage=storage, take_over_after='1s')
+    for key in 'ab':
+        pair.primary.enqueue(key=key)
+    pair.sinks[0].wait(2)
+    pair.primary.api('POST', '/incidents/2/acknowledge')
+    until(lambda: all(settled(i) for i in pair.all_of(pair.primary)), what='the pages to end')
+    pair.wait_same(30)
+    pair.primary.kill()
+    pair.wait_part('leading')
+    pair.wait_pages(1, [(1, 0)])
+    pair.wait_pages(2, [(1, 0), (1, 1)])
+    t.eq(pair.standby.enqueue(key='c').status, 202)
+    pair.standby.api('POST', '/incidents/1/resolve')
+    pair.primary.start()
+    pair.wait_part('standby', 40)
+    t.eq([(i['dedup_key'], i['status']) for i in pair.wait_same(30)], [('c', 'detected'), ('b', 'acknowledged'), ('a', 'resolved')])
+    pair.check_stores()
+
+
+@test(deadline=180)
+def a_standby_may_have_its_store_in_postgresql(t):
+    with servers.Postgres() as server:
+        led_and_given_back(t, {'driver': 'postgres', 'url': server.url})
+
+
+@test(deadline=180)
+def a_standby_may_have_its_store_in_dynamodb(t):
+    with servers.Dynamodb() as server:
+        led_and_given_back(t, {'driver': 'dynamodb', 'endpoint': server.url, 'env': server.credentials})
 
 
 @test(deadline=120)
