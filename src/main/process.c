@@ -143,14 +143,26 @@ static void check_storage_keys(struct load *l, enum config_driver driver)
 	}
 }
 
+/* libpq takes blanks around the sign. */
+static bool names_password(struct str text)
+{
+	struct str head, rest = text;
+	while (str_cut(rest, '=', &head, &rest)) {
+		head = str_trim(head);
+		if (head.n >= 8 && memcmp(head.p + head.n - 8, "password", 8) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool url_holds_password(struct str url)
 {
-	struct str head, rest = url, user, word;
+	struct str head, rest, user, word;
 	if (!str_cut(url, '@', &head, &rest))
-		return memmem(url.p, url.n, "password=", 9) != NULL;
+		return names_password(url);
 	const char *slashes = memmem(head.p, head.n, "//", 2);
 	head = slashes ? str_skip(head, (size_t)(slashes + 2 - head.p)) : head;
-	return str_cut(head, ':', &user, &word) || memmem(url.p, url.n, "password=", 9) != NULL;
+	return str_cut(head, ':', &user, &word) || names_password(url);
 }
 
 static struct str first_of(struct arena *a, struct str x, struct str y, struct str z)
