@@ -171,8 +171,8 @@ static void on_answered(void *ctx, struct exchange *const *done, size_t n)
 static void on_fenced(void *ctx)
 {
 	struct server *s = ctx;
-	say(s, LOG_ERROR, "this process must not write the store any more: its disk failed, or it belongs to a newer program by now; ending, so that a "
-	    "restart recovers from what is there, or says which program to start");
+	say(s, LOG_ERROR, "this process must not write the store any more: its disk failed, it belongs to a newer program by now, or its clock was "
+	    "set back; ending, so that a restart recovers from what is there, or says which program to start");
 	_exit(EXIT_FENCED);
 }
 
