@@ -132,6 +132,9 @@ $(MUT_OUT)/%.o: %.c $(OUT)/%.o | $$(OUT)/inc/$$(call room,$$*)/.ok
 $(MUT_OUT)/sim: $(MUT_OBJ) $(SIM)
 	@$(CC) $(ALL_LDFLAGS) $(MUT_OBJ) $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(LIB) $(LIB_LIBS) -o $@
 mutant: $(MUT_OUT)/sim
+$(MUT_OUT)/tocsin: $(MUT_OBJ) $(OUT)/tocsin
+	@$(CC) $(ALL_LDFLAGS) $(MUT_OBJ) $(MAIN) $(LIB) $(LIB_LIBS) -o $@
+mutant-server: $(MUT_OUT)/tocsin
 endif
 
 fuzz:

@@ -85,13 +85,20 @@ class Postgres:
         return [self.process.pid, *map(int, children)]
 
     def kill(self):
-        """kill -9 of all of it, as a crash of the machine would."""
-        for pid in self.processes():
+        """kill -9 of all of it, as a crash of the machine would. It does not start again while one of its children is still about."""
+        self.process.send_signal(signal.SIGSTOP)            # no more of them from now on
+        pids = self.processes()
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.process.wait()
+        end = time.monotonic() + 30
+        while any(os.path.exists('/proc/%d' % pid) for pid in pids):
+            if time.monotonic() > end:
+                raise AssertionError('PostgreSQL: children of the killed server do not end')
+            time.sleep(0.005)
 
     def stop(self):
         if self.process and self.process.poll() is None:

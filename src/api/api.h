@@ -22,6 +22,16 @@ struct api_setup {
 	const char *version;             /* of the program */
 };
 
+/* What a standby's thread tells the API and is told by it; any thread may call. NULL in api_env: this deployment stands by for nobody. */
+enum standby_order { ORDER_LEAD, ORDER_YIELD };
+struct api_standby {
+	void *ctx;
+	const char *(*refuses)(void *ctx);                       /* why no alert and no action is taken now; NULL: they are */
+	struct str (*part)(void *ctx);                           /* standby, leading, yielding */
+	void (*show)(void *ctx, struct buf *b);                  /* an object for people and programs */
+	bool (*order)(void *ctx, enum standby_order order, struct str actor, struct buf *why);   /* false: it makes no sense now, and why */
+};
+
 struct exchange;                         /* a request under way */
 struct api_env {
 	void *ctx;
@@ -35,6 +45,7 @@ struct api_env {
 	enum store_rc (*health)(void *ctx, const char **ret_why);/* readiness: STORE_OK, or what is wrong */
 	void (*log)(void *ctx, enum log_level level, const char *text);
 	void (*replica)(void *ctx, struct replica *ret);         /* this process, as of now */
+	const struct api_standby *standby;
 };
 struct api;
 struct api *api_new(const struct api_env *env, const struct api_setup *setup);

@@ -103,6 +103,16 @@ static bool query_is_known(struct exchange *x)
 	return false;
 }
 
+/* A standby that does not lead takes nothing that its primary would not hear of. */
+static bool is_refused(struct exchange *x)
+{
+	const struct api_standby *s = x->api->env.standby;
+	const char *why = s ? s->refuses(s->ctx) : NULL;
+	if (why != NULL)
+		answer_error(x, 503, "%s", why);
+	return why != NULL;
+}
+
 static void rest_handle(struct exchange *x)
 {
 	char allowed[ALLOW_MAX];
@@ -114,6 +124,8 @@ static void rest_handle(struct exchange *x)
 	if (x->route->scope != SCOPE_OPEN && !authenticate(x))
 		return;
 	if (!query_is_known(x))
+		return;
+	if (x->route->scope == SCOPE_WRITE && is_refused(x))
 		return;
 	x->via = str_eq(http_header(x->r, "X-Tocsin-Via"), S("cli")) ? S("cli") : S("api");
 	x->route->handle(x);
@@ -130,10 +142,10 @@ void api_handle(struct api *api, struct http_request *r)
 	const struct door *d = door_find(api, r->path, &x->arg);
 	if (d == NULL)
 		rest_handle(x);
-	else if (str_eq(r->method, S("POST")))
-		door_handle(x, d);
-	else
+	else if (!str_eq(r->method, S("POST")))
 		no_such_path(x, "POST");
+	else if (!is_refused(x))
+		door_handle(x, d);
 }
 
 /* What the server refuses before a request is complete: there is no exchange, only a body to make. */

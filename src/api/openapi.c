@@ -26,6 +26,15 @@ static const struct { const char *name, *schema; } composed[] = {
 		"\"token\":{\"type\":\"string\",\"pattern\":\"^tsn_[0-9A-Za-z]{8}_[0-9A-Za-z]{49}$\",\"description\":\"Shown this once.\"}}}]}" },
 	{ "version", "{\"type\":\"object\",\"required\":[\"name\",\"version\",\"api\"],\"properties\":{\"name\":{\"type\":\"string\"},"
 		"\"version\":{\"type\":\"string\"},\"api\":{\"type\":\"string\"}}}" },
+	{ "replication", "{\"type\":\"object\",\"required\":[\"part\",\"at\",\"cycle\"],\"properties\":{\"part\":{\"type\":\"string\"},"
+		"\"at\":{\"type\":\"integer\",\"description\":\"Time of its store in milliseconds.\"},"
+		"\"cycle\":{\"type\":\"integer\",\"description\":\"When its engine last went round.\"}}}" },
+	{ "versions", "{\"type\":\"object\",\"required\":[\"items\",\"next\"],\"properties\":{\"items\":{\"type\":\"array\",\"description\":"
+		"\"KIND/ID, version, commit.\",\"items\":{\"type\":\"array\"}},\"next\":{\"type\":[\"string\",\"null\"]}}}" },
+	{ "documents", "{\"type\":\"object\",\"required\":[\"items\",\"missing\",\"next\"],\"properties\":{\"items\":{\"type\":\"array\",\"items\":"
+		"{\"type\":\"object\"}},\"missing\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"next\":{\"type\":[\"string\",\"null\"]}}}" },
+	{ "standby", "{\"type\":\"object\",\"required\":[\"part\",\"primary\"],\"properties\":{\"part\":{\"type\":\"string\"},"
+		"\"primary\":{\"type\":\"string\"}}}" },
 	{ "health", "{\"type\":\"object\",\"properties\":{\"status\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"}}}" },
 	{ "openapi", "{\"type\":\"object\"}" },
 	{ "problem", "{\"type\":\"object\",\"description\":\"RFC 9457.\",\"required\":[\"type\",\"title\",\"status\",\"detail\"],\"properties\":{"

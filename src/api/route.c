@@ -121,6 +121,7 @@ struct str route_repeated_param(struct str query)
 
 static const struct { const char *name; unsigned scope; } scopes_table[] = {
 	{ "read", SCOPE_READ }, { "write", SCOPE_WRITE }, { "admin", SCOPE_ADMIN }, { "metrics", SCOPE_METRICS },
+	{ "replicate", SCOPE_REPLICATE },
 };
 
 unsigned scope_of(struct str name)

@@ -15,7 +15,7 @@
 #include "api/bodies.h"
 #include "api/exchange.h"
 
-enum scope { SCOPE_OPEN = 0, SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_ADMIN = 4, SCOPE_METRICS = 8, SCOPE_ALL = 15 };
+enum scope { SCOPE_OPEN = 0, SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_ADMIN = 4, SCOPE_METRICS = 8, SCOPE_REPLICATE = 16, SCOPE_ALL = 31 };
 
 /* clang-format off */
 /* X(NAME, "name", in, schema, documentation) */
@@ -25,6 +25,8 @@ enum scope { SCOPE_OPEN = 0, SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_ADMIN = 4, S
 	X(SEVERITY,    "severity", "query", "\"type\":\"string\"", "Numbers 1..5 or their names, commas between.") \
 	X(LIMIT,       "limit",    "query", "\"type\":\"integer\",\"minimum\":1,\"maximum\":200,\"default\":50", "Items at most. A page may hold fewer and still have a next one.") \
 	X(CURSOR,      "cursor",   "query", "\"type\":\"string\"", "The `next` of the page before; only good with the same filter.") \
+	X(SET,         "set",      "query", "\"type\":\"string\",\"enum\":[\"detected\",\"acknowledged\",\"recent\",\"owed\",\"shared\"]", "detected, acknowledged: incidents by status; recent: incidents by id; owed: pages under way; shared: tokens and counters.") \
+	X(AFTER,       "after",    "query", "\"type\":\"string\"", "Documents with higher ids only: the `next` of the page before, or where to begin.") \
 	X(IF_MATCH,    "If-Match", "header", "\"type\":\"string\"", "The version this is about, in quotes: 412 when there is a newer one.") \
 	X(IF_NONE,     "If-None-Match", "header", "\"type\":\"string\"", "An ETag: 304 when nothing changed since.") \
 	X(IDEMPOTENCY, "Idempotency-Key", "header", "\"type\":\"string\",\"maxLength\":255", "The same request with the same key again has no second effect.") \
@@ -62,6 +64,13 @@ extern const struct param_row params[PARAMS];
 	X("POST",   "/api/v1/tokens",                        ADMIN,   create_token,         token_create, 0, &token_entity, "token_created", P_VIA, "201 400 409 422", "A new token. Its text is in this answer and never shown again.") \
 	X("GET",    "/api/v1/tokens/{id}",                   ADMIN,   get_token,            token_show, 0, NULL, "token", 0, "200 404", "One token.") \
 	X("DELETE", "/api/v1/tokens/{id}",                   ADMIN,   revoke_token,         token_revoke, 0, NULL, "", P_VIA, "204 404", "Take it back: it opens nothing from now on.") \
+	X("GET",    "/api/v1/replication",                   REPLICATE, get_replication,    replication_show, 0, NULL, "replication", 0, "200", "The keep-alive: which part this server plays, and when its engine last went round.") \
+	X("GET",    "/api/v1/replication/versions",          REPLICATE, list_versions,      replication_versions, 0, NULL, "versions", P_SET | P_AFTER, "200 400", "Which documents there are, and in which version.") \
+	X("POST",   "/api/v1/replication/documents",         REPLICATE, get_documents,      replication_documents, 0, &wanted_entity, "documents", 0, "200 400 422", "Documents as they are stored, by name or with all that belongs to an incident.") \
+	X("POST",   "/api/v1/replication/incidents",         REPLICATE, hand_back_incident, replication_hand_back, 0, &handed_back_entity, "incident", 0, "200 201 400 409 413 422", "A standby that led gives an incident back.") \
+	X("GET",    "/api/v1/standby",                       READ,    get_standby,          standby_show, 0, NULL, "standby", 0, "200 404", "What a standby does, and how far its copy is.") \
+	X("POST",   "/api/v1/standby/promote",               ADMIN,   promote_standby,      standby_order, ORDER_LEAD, NULL, "standby", 0, "202 400 404 409", "Take over now, and lead until told to yield.") \
+	X("POST",   "/api/v1/standby/yield",                 ADMIN,   yield_standby,        standby_order, ORDER_YIELD, NULL, "standby", 0, "202 400 404 409", "Give back what was led, and stand by again.") \
 	X("GET",    "/api/v1/replicas",                      READ,    list_replicas,        replicas_list, 0, NULL, "replica_list", P_PAGING, "200 400", "The servers that work on this store, gone ones for another hour.") \
 	X("GET",    "/api/v1/version",                       READ,    get_version,          version_show, 0, NULL, "version", 0, "200", "Which program answers.") \
 	X("GET",    "/api/v1/openapi.json",                  READ,    get_openapi,          openapi_show, 0, NULL, "openapi", 0, "200", "This document.") \
@@ -128,4 +137,10 @@ void ready_text(struct exchange *x);
 void health_json(struct exchange *x);
 void ready_json(struct exchange *x);
 void metrics_show(struct exchange *x);
+void replication_show(struct exchange *x);
+void replication_versions(struct exchange *x);
+void replication_documents(struct exchange *x);
+void replication_hand_back(struct exchange *x);
+void standby_show(struct exchange *x);
+void standby_order(struct exchange *x);
 #endif

@@ -14,7 +14,7 @@ static void check_token(struct exchange *x, struct token *t, struct faults *f)
 	}
 	for (size_t i = 0; i < t->scopes.n; i++)
 		if (scope_of(t->scopes.v[i]) == 0)
-			fault_add(f, NULL, arena_fmt(&x->r->mem, "scopes[%zu]", i), "must be read, write, admin or metrics");
+			fault_add(f, NULL, arena_fmt(&x->r->mem, "scopes[%zu]", i), "must be read, write, admin, metrics or replicate");
 	if (t->expires_at != 0 && t->expires_at <= env->wall_ms(env->ctx))
 		fault_add(f, NULL, S("expires_at"), "lies in the past");
 }

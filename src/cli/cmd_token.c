@@ -15,7 +15,7 @@ static const struct column columns[] = {
 	{ "revoked_at", "REVOKED", CELL_TIME,  0 },
 };
 static const struct flag create_flags[] = {
-	{ .name = "scope",   .type = FLAG_WORDS,    .arg = "SCOPES",   .words = "read write admin metrics", .fallback = "read,write", .doc = "What it may do." },
+	{ .name = "scope",   .type = FLAG_WORDS,    .arg = "SCOPES",   .words = "read write admin metrics replicate", .fallback = "read,write", .doc = "What it may do." },
 	{ .name = "expires", .type = FLAG_DURATION, .arg = "DURATION", .doc = "How long it works; for ever unless given." },
 	{ .name = "config", .type = FLAG_TEXT, .arg = "FILE", .doc = "Make it in the store of this configuration, without a server: the first token." },
 	{ .name = "output", .letter = 'o', .type = FLAG_WORD, .arg = "FORM", .words = "json", .doc = "json: what the server said." },

@@ -11,6 +11,8 @@
  *	acknowledged count     kept           -> detected     -> resolved  -> detected (ack_timeout)
  *	resolved    refused    refused        refused        refused     nothing
  *
+ * A standby that takes over begins a new round of what is open, and of what was acknowledged goes on to the next level at once.
+ *
  * (An alert whose incident is resolved opens a new incident, so the pair never meets the table.)
  */
 #ifndef CORE_DECIDE_H
@@ -28,9 +30,9 @@ struct view {
 };
 
 /* EVENT what a sender says; ACKNOWLEDGE..NOTE what a person does; TIMER an incident is due; CLAIM a page is due and this replica wants to
- * send it; SETTLE an attempt has ended; TOKEN_* keys to the API. */
+ * send it; SETTLE an attempt has ended; TOKEN_* keys to the API; TAKE_OVER a standby begins to lead; HAND_BACK one that led gives an incident back. */
 enum command_kind { CMD_EVENT, CMD_ACKNOWLEDGE, CMD_RESOLVE, CMD_UNACKNOWLEDGE, CMD_NOTE, CMD_TIMER, CMD_CLAIM, CMD_SETTLE,
-	CMD_TOKEN_CREATE, CMD_TOKEN_REVOKE };
+	CMD_TOKEN_CREATE, CMD_TOKEN_REVOKE, CMD_TAKE_OVER, CMD_HAND_BACK };
 
 /* How an attempt to deliver ended. */
 enum verdict { VERDICT_DELIVERED, VERDICT_RETRY, VERDICT_REFUSED, VERDICT_UNSENT };   /* UNSENT: the attempt never began */
@@ -45,17 +47,20 @@ struct command {
 	enum command_kind kind;
 	struct str incident;             /* all but EVENT, CLAIM, SETTLE: id */
 	struct str page;                 /* CLAIM, SETTLE: id */
-	struct event event;              /* EVENT */
+	struct event event;              /* EVENT; HAND_BACK: what opens it here when it is not known */
 	struct str actor, via;           /* who and from where; for the timeline */
-	struct str text;                 /* NOTE; RESOLVE: the root cause */
-	struct strs steps;               /* RESOLVE */
+	struct str text;                 /* NOTE; RESOLVE: the root cause; TAKE_OVER: why; HAND_BACK: what happened there */
+	struct strs steps;               /* RESOLVE, HAND_BACK */
+	int64_t reign;                   /* TAKE_OVER: which one; an incident is taken over once in each. EVENT: in which it begins; 0: none */
+	enum incident_status wants;      /* HAND_BACK: how it stands there, */
+	struct str acted_by, root_cause; /* who acknowledged or resolved it there, and why it happened */
 	int64_t expect;                  /* version the client saw (If-Match); 0: any */
 	struct token token;              /* TOKEN_CREATE: all of it; TOKEN_REVOKE: the id */
 	struct str owner;                /* this replica: the pages it writes are its to claim first */
 	int64_t clock_err_ms;            /* TIMER, CLAIM: how far `now` may be ahead; nothing is due before now less this */
 	struct settlement settlement;    /* SETTLE */
-	struct str fresh_id;             /* EVENT: a UUID nobody has, for what may be created */
-	int64_t fresh_number;            /* EVENT: a number nobody has; 0: there is none, so nothing can be opened */
+	struct str fresh_id;             /* EVENT, HAND_BACK: a UUID nobody has, for what may be created */
+	int64_t fresh_number;            /* EVENT, HAND_BACK: a number nobody has; 0: there is none, so nothing can be opened */
 	uint64_t jitter;                 /* SETTLE: any number, spreads retries */
 };
 
@@ -110,7 +115,7 @@ struct str decide_leads_to(enum kind kind, const void *obj); /* the incident it 
 
 /* The table above, for tests and documentation. */
 #define INCIDENT_EVENT(X) X(EV_ALERT, "alert") X(EV_ACKNOWLEDGE, "acknowledge") X(EV_UNACKNOWLEDGE, "unacknowledge") \
-	X(EV_RESOLVE, "resolve") X(EV_DUE, "due")
+	X(EV_RESOLVE, "resolve") X(EV_DUE, "due") X(EV_TAKE_OVER, "take over")
 ENUM_TYPE(incident_event, INCIDENT_EVENT);
 enum { ACT_COUNT = 1, ACT_STOP_PAGING = 2, ACT_NEXT_LEVEL = 4, ACT_NEW_ROUND = 8, ACT_KEEP = 16 };
 struct move { bool ok; enum incident_status to; unsigned acts; };

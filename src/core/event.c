@@ -76,7 +76,7 @@ static void fold(struct step *s, const struct known *k, struct incident *inc, bo
 	if (is_new_key) {
 		inc->open_alerts++;
 		step_note(s, inc, ENTRY_ALERT, inc->status, arena_fmt(s->a, "alert %.*s folded in: %.*s", STR_ARG(k->dedup_key),
-		    STR_ARG(s->c->event.title)));
+		    STR_ARG(s->c->event.title)))->alert = k->id;
 	}
 	raise_severity(s, inc);
 	put_alert(s, k, inc, is_new_key);
@@ -93,7 +93,7 @@ static struct incident *incident_of(struct step *s, const struct known *k, const
 	*inc = (struct incident){ .id = s->c->fresh_id, .number = s->c->fresh_number, .title = ev->title,
 		.description = ev->description, .severity = ev->severity, .status = DETECTED, .service = ev->service,
 		.source = ev->integration, .dedup_key = k->dedup_key, .alert_count = 1, .open_alerts = 1, .labels = ev->labels,
-		.tags = ev->tags, .links = ev->links, .details = ev->details, .policy = ref, .detected_at = s->now,
+		.tags = ev->tags, .links = ev->links, .details = ev->details, .policy = ref, .reign = s->c->reign, .detected_at = s->now,
 		.last_alert_at = s->now };
 	s->out->end.used_fresh_number = true;
 	return inc;
@@ -177,7 +177,7 @@ static void resolve(struct step *s, const struct known *k)
 		act_resolve(s, inc, S(""), no_steps);
 	else
 		step_note(s, inc, ENTRY_ALERT, inc->status, arena_fmt(s->a, "alert %.*s is over; %lld still open", STR_ARG(k->dedup_key),
-		    (long long)inc->open_alerts));
+		    (long long)inc->open_alerts))->alert = k->id;
 	step_put_alert(s, a);
 	step_put_incident(s, inc);
 	step_end(s, OUT_DONE, inc, S(""));

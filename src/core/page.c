@@ -76,11 +76,12 @@ static bool is_late(const struct step *s, const struct page *p)
 	return p->attempt <= 1 && s->now - p->owed_at > LATE_MS;
 }
 
-/* Nobody was paged when this level began, because we were down or behind: its wait counts from now. */
+/* Nobody was paged when this level began, because we were down or behind: its wait counts from now. A level that was to wait for nothing has
+ * nothing to mend. */
 static void mend_late_level(struct step *s, const struct page *p, struct incident *inc)
 {
 	int64_t timeout = escalate_timeout_ms(s, inc);
-	if (MUTANT(42) || !is_late(s, p) || !is_current(p, inc) || inc->due_at == 0 || inc->due_at >= s->now + timeout)
+	if (MUTANT(42) || !is_late(s, p) || !is_current(p, inc) || inc->due_at <= p->owed_at || inc->due_at >= s->now + timeout)
 		return;
 	inc->due_at = s->now + timeout;
 	step_note(s, inc, ENTRY_LATE, inc->status, arena_fmt(s->a, "page to %.*s begins %lld s late; the wait of level %lld counts from now",
@@ -100,6 +101,8 @@ void decide_claim(struct step *s)
 	step_end(s, OUT_DONE, inc, S(""));
 	if (inc == NULL || (inc->status != DETECTED && !MUTANT(40))) {
 		end_page(s, p, PAGE_CANCELLED, why_silent(s, inc));
+	} else if (p->round < inc->own_round) {
+		end_page(s, p, PAGE_CANCELLED, arena_fmt(s->a, "owed before the take-over: round %lld pages anew", (long long)inc->own_round));
 	} else if ((is_over && (p->attempt > 0 || MUTANT(13))) || (MUTANT(43) && p->claimed_at && p->retry_at - p->claimed_at == s->v->world->claim_ms)) {
 		fail_page(s, p, inc, life_over(s, p));
 	} else if (is_over && !is_current(p, inc)) {

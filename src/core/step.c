@@ -152,7 +152,7 @@ void decide(const struct view *v, const struct command *c, int64_t now, struct e
 		[CMD_EVENT] = decide_event, [CMD_ACKNOWLEDGE] = decide_acknowledge, [CMD_RESOLVE] = decide_resolve,
 		[CMD_UNACKNOWLEDGE] = decide_unacknowledge, [CMD_NOTE] = decide_note, [CMD_TIMER] = decide_timer,
 		[CMD_CLAIM] = decide_claim, [CMD_SETTLE] = decide_settle, [CMD_TOKEN_CREATE] = decide_token_create,
-		[CMD_TOKEN_REVOKE] = decide_token_revoke,
+		[CMD_TOKEN_REVOKE] = decide_token_revoke, [CMD_TAKE_OVER] = decide_take_over, [CMD_HAND_BACK] = decide_hand_back,
 	};
 	assert((size_t)c->kind < COUNT(decision));
 	assert(now > 0);

@@ -47,6 +47,8 @@ void decide_claim(struct step *s);
 void decide_settle(struct step *s);
 void decide_token_create(struct step *s);
 void decide_token_revoke(struct step *s);
+void decide_take_over(struct step *s);
+void decide_hand_back(struct step *s);
 
 /* receipt.c: the receipt a command would leave (empty: none), whether there is one, leaving it. */
 struct str receipt_of(const struct step *s);

@@ -255,9 +255,9 @@ static int64_t next_wake(const struct engine *e)
 	int64_t in = LOOK_AHEAD_MS, timer = e->next_timer_ms - e->now_ms, page = e->next_page_ms - e->now_ms;
 	if (e->todo.n > 0)
 		return e->mono_ms;                        /* ends of attempts that came up while sending */
-	if (timer < in)
+	if (!e->is_quiet && timer < in)
 		in = timer;
-	if (!e->is_draining && page < in)
+	if (!e->is_quiet && !e->is_draining && page < in)
 		in = page;
 	if (e->store_info.many_writers && e->replicas.next_ms - e->now_ms < in)
 		in = e->replicas.next_ms - e->now_ms;
@@ -291,13 +291,26 @@ int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct d
 	intake_waiting(e);
 	for (size_t i = 0; i < n_jobs; i++)
 		engine_todo(e, jobs[i]);
-	timekeeper_look(e);
-	courier_look(e);
+	if (!e->is_quiet) {
+		timekeeper_look(e);
+		courier_look(e);
+	}
 	intake(e);
 	courier_send(e);
 	janitor_step(e);
 	replicas_beat(e);
 	return next_wake(e);
+}
+
+/* What was put off is looked at at once; numbers at hand were the store's before somebody else's counter is copied over it. */
+void engine_play(struct engine *e, bool is_quiet, int64_t reign)
+{
+	if (is_quiet && !e->is_quiet)
+		e->numbers.next = e->numbers.end = 0;
+	if (e->is_quiet && !is_quiet)
+		e->next_timer_ms = e->next_page_ms = 0;
+	e->is_quiet = is_quiet;
+	e->reign = reign;
 }
 
 bool engine_drain(struct engine *e)

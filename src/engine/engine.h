@@ -33,6 +33,7 @@ struct job {
 	int64_t deadline_ms;             /* mono: past it the answer is STORE_BUSY instead of another try; 0: REPLY_WITHIN_MS from its first step on */
 	int tries;                       /* the engine's */
 	bool is_alone;                   /* the engine's: not together with others, the transaction became too large */
+	void (*answered)(struct job *j, const struct answer *a);   /* the shell's: who is told instead of the API; NULL: the API */
 };
 
 /* A page on its way out. Lives until engine_sent is called with it (in a later step, by the shell). */
@@ -84,6 +85,10 @@ enum store_rc engine_configure(struct engine *e, const struct setup *setup) MUST
 /* One step. jobs: new commands; sent: deliveries that came back. Returns the mono time at which the engine wants its
  * next step even if nothing comes (never more than 5 s ahead). */
 int64_t engine_step(struct engine *e, struct job **jobs, size_t n_jobs, struct delivery **sent, size_t n_sent);
+
+/* The part of a standby. Quiet: nothing that is due is looked at, no level begins and no page is claimed; commands are decided as ever. reign: which
+ * one incidents begin in; 0: none. From the next step on. */
+void engine_play(struct engine *e, bool is_quiet, int64_t reign);
 
 /* Drain: no new claims from now on. True when nothing is in hand (no job waiting, no delivery out). */
 bool engine_drain(struct engine *e);

@@ -55,8 +55,9 @@ struct engine {
 	struct metrics metrics;
 	enum store_rc health;
 	int64_t fault_mono_ms;           /* when a call of the store last failed */
-	bool is_draining, is_busy;       /* busy: many commands came at once, a moment ago; pages then take a smaller share of the steps */
+	bool is_quiet, is_draining, is_busy;       /* busy: many commands came at once, a moment ago; pages then take a smaller share of the steps */
 	int64_t busy_until_ms;
+	int64_t reign;                   /* of a standby that leads; 0: of nobody's */
 	size_t sends_out;                /* deliveries the shell has */
 	int64_t mono_ms, now_ms, now_err_ms;     /* of this step */
 	uint64_t id_sequence;            /* orders ids made in one millisecond */

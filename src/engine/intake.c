@@ -99,10 +99,12 @@ static enum store_rc prepare(struct engine *e, struct job *j, size_t wanted)
 		j->deadline_ms = e->mono_ms + REPLY_WITHIN_MS;
 	c->jitter = rng_u64(&e->rng);
 	c->owner = e->setup->replica;
-	if (c->kind != CMD_EVENT || c->event.action != EVENT_TRIGGER)
+	if (c->kind != CMD_HAND_BACK && (c->kind != CMD_EVENT || c->event.action != EVENT_TRIGGER))
 		return STORE_OK;
+	if (c->kind == CMD_EVENT)
+		c->reign = e->reign;
 	engine_fresh_id(e, id);                               /* a new one each time: of an earlier try nothing was applied */
-	c->fresh_id = arena_str(&e->batch.mem, (struct str){ id, 36 });
+	c->fresh_id = c->kind == CMD_HAND_BACK ? c->incident : arena_str(&e->batch.mem, (struct str){ id, 36 });
 	enum store_rc rc = numbers_need(e, wanted);
 	c->fresh_number = rc == STORE_OK ? e->numbers.next : 0;
 	return rc;

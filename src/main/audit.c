@@ -235,7 +235,7 @@ static const struct { enum kind kind; void (*check)(struct auditing *x, const st
 	{ KIND_policy, check_policy },  { KIND_incident, check_incident }, { KIND_alert, check_alert }, { KIND_group, check_plain },
 	{ KIND_entry, check_entry },    { KIND_page, check_page },         { KIND_receipt, check_receipt }, { KIND_token, check_plain },
 	{ KIND_service, check_plain },  { KIND_user, check_plain },        { KIND_integration, check_plain }, { KIND_replica, check_plain },
-	{ KIND_counter, check_counter },
+	{ KIND_region, check_plain },   { KIND_counter, check_counter },
 };
 static_assert(COUNT(walk) == KINDS, "every kind is looked at");
 

@@ -33,4 +33,5 @@ CODE(1502, OPEN_DOOR,    false, "The server would be reachable from other machin
 CODE(1503, URL,          false, "The address must begin with http:// or https:// and name a host.")
 CODE(1504, STORAGE,      false, "storage.driver is sqlite (path: a file), json (path: a directory), postgres (url, password, schema), dynamodb (table, region, endpoint) or memory (forgets everything at the end). min_free is bytes: 64MiB, 1GiB. shards is a power of two.")
 CODE(1505, SECRET_LATER, true,  "A secret could not be read on this machine. The server will need it.")
+CODE(1506, STANDBY,      false, "mode: standby needs to know for whom: standby: {primary: URL, token: {env: NAME}}, the token with the scope replicate. poll must be shorter than take_over_after.")
 CODE(1508, RETENTION,    false, "Repeated alerts belong to an incident, so retention.events is at most retention.incidents. Both are durations such as 400d, from 1h to 3650d.")

@@ -12,9 +12,11 @@
 ENUM_NAMES(config_log_level, CONFIG_LOG_LEVEL);
 ENUM_NAMES(config_log_format, CONFIG_LOG_FORMAT);
 ENUM_NAMES(config_driver, CONFIG_DRIVER);
+ENUM_NAMES(config_mode, CONFIG_MODE);
 ENTITY_TABLE(config_log, CONFIG_LOG, "The server's own log.");
 ENTITY_TABLE(config_server, CONFIG_SERVER, "Where the server is found.");
 ENTITY_TABLE(config_storage, CONFIG_STORAGE, "Where incidents are kept.");
+ENTITY_TABLE(config_standby, CONFIG_STANDBY, "For whom it stands by, and when it takes over.");
 ENTITY_TABLE(config_auth, CONFIG_AUTH, "Who may use the API.");
 ENTITY_TABLE(config_defaults, CONFIG_DEFAULTS, "For everything that says nothing else.");
 ENTITY_TABLE(config_retention, CONFIG_RETENTION, "How long what is over is kept.");

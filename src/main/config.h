@@ -28,6 +28,9 @@ ENUM_TYPE(config_log_format, CONFIG_LOG_FORMAT);
 	X(DRIVER_POSTGRES, "postgres") X(DRIVER_DYNAMODB, "dynamodb")
 ENUM_TYPE(config_driver, CONFIG_DRIVER);
 
+#define CONFIG_MODE(X) X(MODE_PRIMARY, "primary") X(MODE_STANDBY, "standby")
+ENUM_TYPE(config_mode, CONFIG_MODE);
+
 #define CONFIG_LOG(X, E) \
 	X(E, ENUM, level,  config_log_level,  0, 0, 0, "Least serious line that is written.") \
 	X(E, ENUM, format, config_log_format, 0, 0, 0, "auto: logfmt on a terminal, JSON elsewhere.")
@@ -62,6 +65,15 @@ ENTITY_STRUCT(config_auth, CONFIG_AUTH);
 	X(E, DUR, level_timeout, , 0, 0, 604800000, "A level's wait for an acknowledgement unless it says otherwise; 15m.")
 ENTITY_STRUCT(config_defaults, CONFIG_DEFAULTS);
 
+#define CONFIG_STANDBY(X, E) \
+	X(E, STR,    primary,         , 0, 1,     2000, "URL of the server to stand by for.") \
+	X(E, SECRET, token,           , 0, 0,        0, "A token of that server with the scope replicate.") \
+	X(E, STR,    name,            , 0, 1,       64, "What this standby is called on the timelines of both; the host's name unless given.") \
+	X(E, DUR,    poll,            , 0, 0,    60000, "How often it looks; 3s unless given.") \
+	X(E, DUR,    take_over_after, , 0, 0, 86400000, "Takes over when the primary was not seen at work for so long; 2m unless given.") \
+	X(E, DUR,    yield_after,     , 0, 0, 86400000, "Yields when the primary has been seen at work for so long without a gap; 30s unless given.") \
+	X(E, DUR,    copy,            , 0, 0, 34560000000, "How far back incidents that are over are copied; 24h unless given. Open ones are always.")
+ENTITY_STRUCT(config_standby, CONFIG_STANDBY);
 /* Ten years at most: longer is for an archive, see docs/storage.md. */
 #define CONFIG_RETENTION(X, E) \
 	X(E, DUR, incidents, , 0, 3600000, 315360000000, "How long an incident is kept after it was resolved, with its timeline and its pages; 400d.") \
@@ -71,6 +83,8 @@ ENTITY_STRUCT(config_retention, CONFIG_RETENTION);
 /* The file itself. What a channel or a source takes depends on its type, so these two are read in a second step. */
 #define CONFIG_FILE(X, E) \
 	X(E, INT,  version,  ,                0, 0,     0, "Of this format: 1.") \
+	X(E, ENUM, mode,     config_mode,     0, 0,     0, "primary; or standby: a silent copy of another server that takes over when that one is gone.") \
+	X(E, SUB,  standby,  config_standby,  0, 0,     0, "mode standby: for whom, and when it takes over.") \
 	X(E, SUB,  server,   config_server,   0, 0,     0, "Where the server is found.") \
 	X(E, SUB,  storage,  config_storage,  0, 0,     0, "Where incidents are kept.") \
 	X(E, SUB,  auth,     config_auth,     0, 0,     0, "Who may use the API.") \

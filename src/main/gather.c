@@ -113,7 +113,7 @@ static enum store_rc on_others(void *ctx, const struct store_doc *docs, size_t n
 static const struct { enum kind kind; every_take *take; } walk[] = {
 	{ KIND_receipt, on_others },   { KIND_token, on_others },     { KIND_service, on_others }, { KIND_user, on_others },
 	{ KIND_integration, on_others }, { KIND_incident, on_incidents }, { KIND_alert, on_alerts },  { KIND_group, on_others },
-	{ KIND_policy, on_others },    { KIND_counter, on_others },
+	{ KIND_policy, on_others },    { KIND_counter, on_others },   { KIND_region, on_others },
 };
 static_assert(COUNT(walk) == KINDS - 3, "every kind has its place in the walk, but entry and page, and replica: who runs now is no history");
 

@@ -153,6 +153,11 @@ bool url_holds_password(struct str url)
 	return str_cut(head, ':', &user, &word) || memmem(url.p, url.n, "password=", 9) != NULL;
 }
 
+static struct str first_of(struct arena *a, struct str x, struct str y, struct str z)
+{
+	return arena_str(a, x.n ? x : y.n ? y : z);
+}
+
 static void read_storage(struct load *l)
 {
 	struct config_storage *s = &l->c->file.storage;
@@ -169,20 +174,45 @@ static void read_storage(struct load *l)
 	if (s->shards & (s->shards - 1))
 		FAULT(l, CODE_STORAGE, S("storage.shards"), "storage.shards: must be a power of two such as 16, not %lld", (long long)s->shards);
 	s->schema = s->schema.n ? s->schema : S("tocsin");
-	s->table = s->table.n ? s->table : S("incidents");
-	s->region = s->region.n ? s->region : S("us-east-1");
+	s->table = first_of(&l->c->mem, s->table, env_of(l, "DYNAMODB_TABLE_NAME"), S("incidents"));
+	s->region = first_of(&l->c->mem, s->region, env_of(l, "AWS_REGION"), first_of(&l->c->mem, env_of(l, "AWS_DEFAULT_REGION"), S(""), S("us-east-1")));
 }
 
-static void read_url(struct load *l)
+/* Without the slashes at its end. */
+static struct str read_url(struct load *l, struct str path, struct str url)
 {
-	struct str url = l->c->file.server.public_url, rest = url;
+	struct str rest = url;
 	bool is_http = str_starts(url, S("http://")) || str_starts(url, S("https://"));
 	while (rest.n && rest.p[rest.n - 1] == '/')
 		rest.n--;
 	if (url.n && (!is_http || rest.n < S("http://a").n))
-		FAULT(l, CODE_URL, S("server.public_url"), "server.public_url: must begin with http:// or https:// and name a host, not \"%.*s\"",
-		    STR_ARG(url));
-	l->c->public_url = rest;
+		FAULT(l, CODE_URL, path, "%.*s: must begin with http:// or https:// and name a host, not \"%.*s\"", STR_ARG(path), STR_ARG(url));
+	return rest;
+}
+
+/* A section without the mode is kept for the day on which the two change places, which is then one word. */
+static void read_standby(struct load *l)
+{
+	enum { SECOND = 1000, MINUTE = 60 * SECOND, DAY = 24 * 60 * MINUTE };
+	struct config_standby *s = &l->c->file.standby;
+	const struct { const char *key; int64_t *value, fallback; } waits[] = {
+		{ "poll", &s->poll, 3 * SECOND }, { "take_over_after", &s->take_over_after, 2 * MINUTE }, { "yield_after", &s->yield_after, 30 * SECOND },
+		{ "copy", &s->copy, DAY },
+	};
+	bool has_token;
+	if (l->c->file.mode != MODE_STANDBY && s->primary.n == 0)
+		return;
+	for (size_t i = 0; i < COUNT(waits); i++)
+		if (*waits[i].value == 0)
+			*waits[i].value = waits[i].fallback;
+	s->primary = read_url(l, S("standby.primary"), s->primary);
+	if (s->primary.n == 0)
+		FAULT(l, CODE_STANDBY, S("mode"), "standby.primary: is required with mode: standby; the URL of the server to stand by for");
+	(void)yaml_at(l->root, S("standby.token"), &has_token);    /* whether it is there; what it is, its table has judged */
+	if (!has_token)
+		FAULT(l, CODE_STANDBY, S("mode"), "standby.token: is required; {env: NAME} or {file: PATH} of a token with the scope replicate");
+	if (s->poll >= s->take_over_after)
+		FAULT(l, CODE_STANDBY, S("standby.take_over_after"), "standby.take_over_after: must be longer than standby.poll");
 }
 
 void process_read(struct load *l)
@@ -200,7 +230,8 @@ void process_read(struct load *l)
 		FAULT(l, CODE_VERSION, S("version"), "version: this program reads version 1 of the format");
 	c->file.version = 1;
 	read_listen(l);
-	read_url(l);
+	c->public_url = read_url(l, S("server.public_url"), c->file.server.public_url);
+	read_standby(l);
 	read_storage(l);
 	check_door(l);
 }

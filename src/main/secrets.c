@@ -62,6 +62,7 @@ void secrets_fill(struct load *l)
 {
 	struct config *c = l->c;
 	desc_secrets(l->tmp, &config_storage_entity, &c->file.storage, S("storage"), fill, l);
+	desc_secrets(l->tmp, &config_standby_entity, &c->file.standby, S("standby"), fill, l);
 	for (size_t i = 0; i < c->n_outlets; i++) {
 		struct str path = PATH(l, "channels.%.*s", STR_ARG(c->outlets[i].id));
 		if (c->outlets[i].how)

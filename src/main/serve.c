@@ -3,6 +3,7 @@
  *	loop thread     HTTP in, routes, reads; finishes what the writer answered      (this file)
  *	writer thread   the engine: decides, commits, claims                           (writer.c)
  *	sender thread   pages out                                                      (sender.c)
+ *	standby thread  copies a primary and takes its place, where it stands by       (standby.c)
  *
  * SIGTERM and SIGINT drain: /readyz says so from that moment, nothing more is claimed, and what is in hand is finished; then no connection is
  * accepted any more. What a provider has not answered within eight seconds is broken off and given back, so that another replica, or the next start,
@@ -20,6 +21,7 @@
 #include "main/config.h"
 #include "main/export.h"
 #include "main/sender.h"
+#include "main/standby.h"
 #include "main/storage.h"
 #include "main/writer.h"
 #include <assert.h>
@@ -31,7 +33,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, GIVE_UP_MS = 8 * 1000, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000, STUCK_MS = 3000 };
+enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, GIVE_UP_MS = 8 * 1000, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000, STUCK_MS = 3000,
+	HOST_MAX = 40 };
 
 /* A configuration and what the rooms are given of it. */
 struct live {
@@ -56,6 +59,7 @@ struct server {
 	struct exporter *exporter;       /* json only; else NULL */
 	struct writer *writer;
 	struct sender *sender;
+	struct standby *standby;         /* NULL: stands by for nobody */
 	struct api *api;
 	struct http_server *http;
 	struct lanes lanes;
@@ -192,6 +196,8 @@ static enum store_rc on_health(void *ctx, const char **ret_why)
 		s->probed_ms = now;
 	}
 	rc = rc == STORE_OK ? s->probe_rc : rc;
+	if (rc == STORE_OK && !standby_is_ready(s->standby, ret_why))
+		return STORE_BUSY;                                 /* load balancers go to the primary */
 	*ret_why = rc == STORE_FULL ? "the disk is full: alerts are refused, pages still go out" : store_rc_name(rc);
 	return rc;
 }
@@ -211,6 +217,7 @@ static void on_extra_metrics(void *ctx, struct buf *b, bool is_openmetrics)
 	    "tocsin_http_requests_in_flight %zu\n", http_server_in_flight(s->http));
 	buf_fmt(b, "# HELP tocsin_engine_queue_length Commands waiting for the engine.\n# TYPE tocsin_engine_queue_length gauge\n"
 	    "tocsin_engine_queue_length %zu\n", writer_waiting(s->writer));
+	standby_metrics(s->standby, b);
 }
 
 static struct live *live_new(struct server *s, struct config *c)
@@ -298,6 +305,15 @@ static bool open_http(struct server *s, const struct config *c)
 	return err == 0;
 }
 
+static void make_standby(struct server *s, const struct config *c)
+{
+	struct standby_env env = { s, s->store, s->writer, on_mono, on_random, on_engine_log };
+	char host[HOST_MAX] = "localhost";
+	(void)gethostname(host, sizeof host - 1);        /* a name for people; localhost will do */
+	if (c->file.mode == MODE_STANDBY)
+		s->standby = standby_new(&env, &c->file.standby, str_c(host));
+}
+
 static bool open_rooms(struct server *s)
 {
 	struct buf why = BUF(1024);
@@ -308,9 +324,11 @@ static bool open_rooms(struct server *s)
 		.extra_metrics = on_extra_metrics, .metrics = on_metrics, .health = on_health, .log = on_api_log, .replica = on_replica };
 	s->sender = sender_new(&sender);
 	s->writer = writer_new(&writer, &s->live->setup);
+	make_standby(s, s->live->config);
+	api.standby = standby_api(s->standby);
 	s->api = api_new(&api, &s->live->api);
 	bool ok = open_http(s, s->live->config) && sender_start(s->sender, &why) && writer_start(s->writer, &why) == STORE_OK &&
-	    (s->exporter == NULL || export_start(s->exporter, &why));
+	    (s->exporter == NULL || export_start(s->exporter, &why)) && standby_start(s->standby, &why);
 	if (why.n)
 		say(s, LOG_ERROR, "%s", why.p);
 	buf_free(&why);
@@ -422,9 +440,11 @@ static void drain(struct server *s, int signals)
 
 static void close_all(struct server *s)
 {
+	standby_stop(s->standby);                  /* before the writer, whose answers it waits for */
 	writer_stop(s->writer);
 	export_stop(s->exporter);                  /* once more, after the last commit */
 	sender_stop(s->sender);
+	standby_free(s->standby);
 	writer_free(s->writer);                    /* before the requests whose jobs it may still hold */
 	sender_free(s->sender);
 	http_server_free(s->http);
@@ -455,7 +475,7 @@ static void announce(struct server *s)
 
 static void name_replica(struct server *s)
 {
-	char host[40] = "localhost";
+	char host[HOST_MAX] = "localhost";
 	uint32_t random;
 	s->started_ms = clock_wall_ms();
 	(void)gethostname(host, sizeof host - 1);        /* a name for people; localhost will do */

@@ -109,7 +109,8 @@ static const struct jv *tree_of(struct arena *a, const struct config *c, void (*
 static void write_json(const struct config *c, struct buf *b)
 {
 	struct arena tmp = ARENA((size_t)8 * SHOW_MAX);
-	struct config_file rest = { .defaults = c->file.defaults, .retention = c->file.retention, .users = c->file.users, .policies = c->file.policies,
+	struct config_file rest = { .mode = c->file.mode, .standby = c->file.standby, .defaults = c->file.defaults, .retention = c->file.retention,
+		.users = c->file.users, .policies = c->file.policies,
 		.services = c->file.services };
 	rest.channels = tree_of(&tmp, c, add_channels);
 	rest.sources = tree_of(&tmp, c, add_sources);

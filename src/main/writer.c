@@ -27,6 +27,9 @@ struct writer {
 	const struct setup *setup;       /* to put in force; NULL: none */
 	enum store_rc setup_rc;
 	bool wants_drain, is_drain_asked, is_drained, wants_stop;
+	bool is_nudged;                  /* to look again, with nothing in the queue */
+	bool is_quiet;                   /* for engine_play, with reign */
+	int64_t reign;
 };
 
 #define PUSH(list, item) do { \
@@ -37,10 +40,19 @@ struct writer {
 	(list)->v[(list)->n++] = (item); \
 } while (0)
 
+/* Tells whoever posted it; the job may be gone afterwards. The exchange that is to be finished, or NULL. */
+static struct exchange *tell(struct job *j, const struct answer *a)
+{
+	if (j->answered == NULL)
+		return api_replied(j, a);
+	j->answered(j, a);
+	return NULL;
+}
+
 static void on_reply(void *ctx, struct job *j, const struct answer *a)
 {
 	struct writer *w = ctx;
-	struct exchange *x = api_replied(j, a);
+	struct exchange *x = tell(j, a);
 	if (x)
 		PUSH(&w->done, x);
 }
@@ -82,7 +94,7 @@ struct round { struct jobs jobs; struct deliveries sent; };
 
 static bool has_work(const struct writer *w)
 {
-	return w->jobs.n > 0 || w->sent.n > 0 || w->setup != NULL || w->wants_stop || w->is_drain_asked;
+	return w->jobs.n > 0 || w->sent.n > 0 || w->setup != NULL || w->wants_stop || w->is_drain_asked || w->is_nudged;
 }
 
 static void wait_for_work(struct writer *w, int64_t until_ms)
@@ -143,12 +155,16 @@ static void *run(void *arg)
 		wait_for_work(w, until_ms);
 		bool is_over = w->wants_stop;
 		look_at_setup(w);
+		w->is_nudged = false;
+		bool is_quiet = w->is_quiet;
+		int64_t reign = w->reign;
 		take(w, &r);
 		pthread_mutex_unlock(&w->lock);
 		if (is_over)
 			break;
 		for (size_t i = 0; i < r.sent.n; i++)
 			w->env.came_back(w->env.ctx, r.sent.v[i]);
+		engine_play(w->engine, is_quiet, reign);
 		w->step_began_ms = on_mono(w);
 		until_ms = engine_step(w->engine, r.jobs.v, r.jobs.n, r.sent.v, r.sent.n);
 		w->step_began_ms = 0;
@@ -196,6 +212,60 @@ bool writer_post(struct writer *w, struct job *j)
 	return has_room;
 }
 
+/* Those who wait for commands of their own: one room, and a seat a command. */
+struct room { pthread_mutex_t lock; pthread_cond_t empty; size_t open; };
+struct seat { struct job job; struct room *room; enum store_rc *rc; enum outcome *outcome; };
+
+static void leave(struct seat *seat, enum store_rc rc, enum outcome outcome)
+{
+	struct room *room = seat->room;
+	*seat->rc = rc;
+	*seat->outcome = outcome;
+	pthread_mutex_lock(&room->lock);
+	room->open--;
+	pthread_cond_signal(&room->empty);       /* inside the lock: the room is gone as soon as whoever waits has it */
+	pthread_mutex_unlock(&room->lock);
+}
+
+static void on_own_answer(struct job *j, const struct answer *a)
+{
+	leave(j->owner, a->rc, a->outcome);
+}
+
+void writer_perform(struct writer *w, const struct command *commands, size_t n, enum store_rc *ret_rc, enum outcome *ret_outcome)
+{
+	struct room room = { .open = n };
+	struct seat *seats = xmalloc((n + 1) * sizeof *seats);
+	assert(n <= WRITER_OWN_MAX);
+	pthread_mutex_init(&room.lock, NULL);
+	pthread_cond_init(&room.empty, NULL);
+	for (size_t i = 0; i < n; i++) {
+		seats[i] = (struct seat){ .job = { .command = commands[i], .owner = &seats[i], .answered = on_own_answer }, .room = &room,
+			.rc = &ret_rc[i], .outcome = &ret_outcome[i] };
+		if (!writer_post(w, &seats[i].job))
+			leave(&seats[i], STORE_BUSY, OUT_NOTHING);
+	}
+	pthread_mutex_lock(&room.lock);
+	while (room.open > 0)
+		pthread_cond_wait(&room.empty, &room.lock);
+	pthread_mutex_unlock(&room.lock);
+	pthread_mutex_destroy(&room.lock);
+	pthread_cond_destroy(&room.empty);
+	free(seats);
+}
+
+void writer_play(struct writer *w, bool is_quiet, int64_t reign)
+{
+	pthread_mutex_lock(&w->lock);
+	bool has_changed = w->is_quiet != is_quiet || w->reign != reign;
+	w->is_quiet = is_quiet;
+	w->reign = reign;
+	w->is_nudged |= has_changed;
+	pthread_mutex_unlock(&w->lock);
+	if (has_changed)
+		pthread_cond_signal(&w->wake);
+}
+
 /* Takes those that are late out of the queue. */
 static void take_late(struct writer *w, struct jobs *late)
 {
@@ -217,7 +287,7 @@ void writer_expire(struct writer *w)
 	struct jobs late = { 0 };
 	take_late(w, &late);
 	for (size_t i = 0; i < late.n; i++) {
-		struct exchange *x = api_replied(late.v[i], &busy);
+		struct exchange *x = tell(late.v[i], &busy);
 		if (x)
 			api_finish(x);
 	}

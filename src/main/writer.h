@@ -20,6 +20,11 @@ struct writer_env {
 struct writer *writer_new(const struct writer_env *env, const struct setup *setup);
 enum store_rc writer_start(struct writer *w, struct buf *why);   /* configures the engine, then starts the thread */
 bool writer_post(struct writer *w, struct job *j);           /* any thread; false: the queue is full */
+/* Commands of the process itself: posts them and waits until all are answered. Any thread but the writer's. ret_rc[i], and ret_outcome[i] where that
+ * is STORE_OK, say what came of commands[i]. n <= WRITER_OWN_MAX. */
+enum { WRITER_OWN_MAX = 256 };
+void writer_perform(struct writer *w, const struct command *commands, size_t n, enum store_rc *ret_rc, enum outcome *ret_outcome);
+void writer_play(struct writer *w, bool is_quiet, int64_t reign);    /* any thread, before the start too; see engine_play */
 void writer_sent(struct writer *w, struct delivery *d);      /* any thread: a delivery has ended */
 /* Waits until the new configuration is in force (or was refused by the store, and the old one stays). Any thread but the writer's. */
 enum store_rc writer_configure(struct writer *w, const struct setup *setup);

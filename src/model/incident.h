@@ -48,6 +48,8 @@ ENTITY_STRUCT(link, LINK);
 	X(E, STR,  root_cause,       ,                NIL,            0, 65536, "Why it happened, in the resolver's words.") \
 	X(E, STRS, resolution_steps, ,                0,              0,    64, "What was done, in order.") \
 	X(E, INT,  entries,          ,                RO | INNER,     0,     0, "Length of the timeline; the next entry's sequence.") \
+	X(E, INT,  reign,            ,                RO | INNER,     0,     0, "The reign of a standby in which it was taken over or began; 0: none.") \
+	X(E, INT,  own_round,        ,                RO | INNER,     0,     0, "The round which that take-over began: pages of earlier ones are not ours to send.") \
 	X(E, INT,  version,          ,                VIEW | RO,      0,     0, "Counts every change; the ETag.")
 ENTITY_STRUCT(incident, INCIDENT);
 
@@ -79,7 +81,7 @@ ENTITY_STRUCT(group, GROUP);
 	X(ENTRY_DETECTED, "detected") X(ENTRY_ALERT, "alert") X(ENTRY_LEVEL, "level") X(ENTRY_NOBODY, "nobody") \
 	X(ENTRY_EXHAUSTED, "exhausted") X(ENTRY_ACKNOWLEDGED, "acknowledged") X(ENTRY_UNACKNOWLEDGED, "unacknowledged") \
 	X(ENTRY_RESOLVED, "resolved") X(ENTRY_NOTE, "note") X(ENTRY_PAGE_FAILED, "page_failed") \
-	X(ENTRY_LATE, "late")
+	X(ENTRY_LATE, "late") X(ENTRY_TAKEN_OVER, "taken_over") X(ENTRY_HANDED_BACK, "handed_back")
 ENUM_TYPE(entry_type, ENTRY_TYPE);
 #define ENTRY(X, E) \
 	X(E, STR,  id,     ,                RO, 0,    64, "INCIDENT/SEQUENCE.") \
@@ -92,7 +94,8 @@ ENUM_TYPE(entry_type, ENTRY_TYPE);
 	X(E, INT,  round,  ,                RO, 0,     0, "Round it belongs to.") \
 	X(E, INT,  level,  ,                RO, 0,     0, "Level it belongs to.") \
 	X(E, STR,  text,   ,                RO, 0, 65536, "One sentence that explains it, or the note.") \
-	X(E, STRS, pages,  ,                RO, 0,   100, "Pages owed by this decision.")
+	X(E, STRS, pages,  ,                RO, 0,   100, "Pages owed by this decision.") \
+	X(E, STR,  alert,  ,                RO | INNER, 0, 64, "The alert document it changed, where that is not the one that opened the incident.")
 ENTITY_STRUCT(entry, ENTRY);
 
 /* One notification owed to one address: the outbox. id: INCIDENT/ROUND/LEVEL/TARGET/RULE, all numbers places in the policy
@@ -128,6 +131,21 @@ ENTITY_STRUCT(page, PAGE);
 	X(E, TIME, at,          , RO, 0,   0, "When.")
 ENTITY_STRUCT(receipt, RECEIPT);
 
+/* Where one deployment stands by for another: what part it plays, kept so that a restart changes nothing. One document, id "self"; a deployment
+ * that never stood by has none. */
+#define REGION_PART(X) X(PART_STANDBY, "standby") X(PART_LEADING, "leading") X(PART_YIELDING, "yielding")
+ENUM_TYPE(region_part, REGION_PART);
+#define REGION(X, E) \
+	X(E, STR,  id,     ,            RO, 0,    8, "self.") \
+	X(E, ENUM, part,   region_part, RO, 0,    0, "standby: copies and is silent; leading: pages; yielding: hands back what it led.") \
+	X(E, INT,  reign,  ,            RO, 0,    0, "Names the latest reign: when it began, in ms, so that no two sides ever mean two by one name.") \
+	X(E, TIME, since,  ,            RO, 0,    0, "When it began to play this part.") \
+	X(E, TIME, seen_at, ,           RO, 0,    0, "When a replica of this standby last saw the primary at work, now and then.") \
+	X(E, STR,  by,     ,            RO, 0,  128, "Who said so: keep-alive, token:NAME, local.") \
+	X(E, STR,  reason, ,            RO, 0, 1024, "Why, in one sentence.") \
+	X(E, STR,  oldest, ,            RO, 0,   36, "No incident of the latest reign has a lower id.")
+ENTITY_STRUCT(region, REGION);
+
 /* A row of numbers handed out in blocks (incident numbers). */
 #define COUNTER(X, E) \
 	X(E, STR, id,   , RO, 0, 64, "What it counts.") \
@@ -138,7 +156,7 @@ ENTITY_STRUCT(counter, COUNTER);
 	X(E, STR,  id,         , RO,         0,  16, "The public part; how it is found.") \
 	X(E, STR,  name,       , REQ,        1,  64, "What it is for; shown as the actor token:NAME.") \
 	X(E, STR,  hash,       , RO | INNER, 0,  64, "Hex SHA-256 of the whole token; the token itself is shown once.") \
-	X(E, STRS, scopes,     , 0,          0,   8, "read, write, admin, metrics.") \
+	X(E, STRS, scopes,     , 0,          0,   8, "read, write, admin, metrics, replicate.") \
 	X(E, TIME, created_at, , RO,         0,   0, "When it was made.") \
 	X(E, STR,  created_by, , RO,         0, 128, "By whom.") \
 	X(E, TIME, expires_at, , 0,          0,   0, "When it stops working; null: never.") \

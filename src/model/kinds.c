@@ -7,6 +7,7 @@ ENUM_NAMES(entry_type, ENTRY_TYPE);
 ENUM_NAMES(page_status, PAGE_STATUS);
 ENUM_NAMES(grouping, GROUPING);
 ENUM_NAMES(event_action, EVENT_ACTION);
+ENUM_NAMES(region_part, REGION_PART);
 ENUM_NAMES(replica_state, REPLICA_STATE);
 
 ENTITY_TABLE(link, LINK, "A link to follow.");
@@ -18,6 +19,7 @@ ENTITY_TABLE(page, PAGE, "One notification owed to one address.");
 ENTITY_TABLE(receipt, RECEIPT, "An idempotency key that was used.");
 ENTITY_TABLE(counter, COUNTER, "A row of numbers handed out in blocks.");
 ENTITY_TABLE(token, TOKEN, "A key to the API.");
+ENTITY_TABLE(region, REGION, "The part this deployment plays beside another one.");
 ENTITY_TABLE(service, SERVICE, "Something that can be in trouble.");
 ENTITY_TABLE(level, LEVEL, "One step of an escalation policy.");
 ENTITY_TABLE(exhausted, EXHAUSTED, "What happens when nobody answered.");

@@ -21,7 +21,9 @@
 enum { DYNAMODB_SCHEMA = 1, DYNAMODB_SHARDS = 16 };
 enum {
 	RUN_MS = 4500,                   /* the longest that a call waits for a service that does not answer */
-	RUN_TRY_MS = 2500,               /* of which one try has so much */
+	RUN_TRY_MS = 2500,               /* of which one try has so much, */
+	RUN_TRY_MIN_MS = 100,            /* and at least so much, or it is not begun */
+	RUN_FAIR_MS = 1000,              /* silence for so long says that the service is not there; for less it says nothing */
 	RUN_BUSY_MS = 1000,              /* the longest that is tried again when the service is busy */
 	RUN_PAUSE_MS = 25, RUN_PAUSE_MAX_MS = 400,    /* before the next try: a random part of this, doubled each time */
 	RUN_DOWN_MS = 500,               /* after nobody was reached, so long nobody is asked */

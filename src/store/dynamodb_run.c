@@ -175,7 +175,7 @@ static void again(struct flight *f, struct call *c, bool at_once)
 		most = RUN_PAUSE_MS << c->n_tries;
 	c->state = WAITING;
 	c->not_before_ms = at_once ? now : now + rng_between(&f->crew->rng, 0, most);
-	if (c->not_before_ms >= f->until_ms)
+	if (c->not_before_ms + RUN_TRY_MIN_MS > f->until_ms)
 		end_late(f, c);
 }
 
@@ -233,7 +233,7 @@ static void answered(struct flight *f, struct call *c, const struct slot *s)
 static void unanswered(struct flight *f, struct call *c, const struct slot *s)
 {
 	c->is_open |= s->http.n_sent > 0;
-	if (s->http.n_sent == 0 || s->http.is_late)
+	if (s->http.is_late ? s->http.timeout_ms >= RUN_FAIR_MS : s->http.n_sent == 0)
 		atomic_store(&f->d->down_until_ms, http_mono_ms() + RUN_DOWN_MS);
 	if (c->is_open)
 		again(f, c, false);
@@ -287,9 +287,9 @@ static void sign(struct flight *f, struct slot *s, struct call *c)
 
 static void take_off(struct flight *f, struct slot *s, struct call *c)
 {
-	int64_t left = f->until_ms - http_mono_ms();
+	int64_t left = f->until_ms - http_mono_ms();               /* after keys were fetched, which may have taken most of it */
 	sign(f, s, c);
-	s->http.timeout_ms = left < RUN_TRY_MS ? left : RUN_TRY_MS;
+	s->http.timeout_ms = left > RUN_TRY_MS ? RUN_TRY_MS : left < RUN_TRY_MIN_MS ? RUN_TRY_MIN_MS : left;
 	s->call = c;
 	s->sent_boot_ms = f->d->time.clock.boot_ms(f->d->time.clock.ctx);
 	http_begin(&s->http);
@@ -304,7 +304,7 @@ static void take_off(struct flight *f, struct slot *s, struct call *c)
 /* A call whose turn has come. */
 static void start(struct flight *f, struct call *c, int64_t now)
 {
-	if (now >= f->until_ms)
+	if (now + RUN_TRY_MIN_MS > f->until_ms)
 		end_late(f, c);
 	else if (is_down(f->d) && !c->is_open)
 		end_down(f, c, S("the service could not be reached a moment ago"));

@@ -15,8 +15,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* CALL_US: no call takes longer, whatever the network does. POOL_MAX: sessions of one process; each is a process of the server. */
-enum { CALL_US = 5000000, POOL_MAX = 8, RETRY_MS = 250 };
+/* CALL_US: no call takes longer, whatever the network does, so that an alert is refused within 5 s. POOL_MAX: sessions of one process; each is a process of the server. */
+enum { CALL_US = 4500000, POOL_MAX = 8, RETRY_MS = 250 };
 
 /* postgres_clock.c: store time is the server's clock, carried on between two looks at it by the boot clock. The difference of the two is known
  * as an interval: the server's answer was made between question and answer. */

@@ -22,11 +22,11 @@ static const struct column incidents[] = {
 	TEXT(dedup_key), INT(alert_count), INT(open_alerts), TREE(labels, "'{}'"), TREE(tags, "'[]'"), TREE(links, "'[]'"),
 	TREE(details, NULL), TEXT(policy), INT(level), INT(round), INT(passes), BOOL(exhausted), TIME(due_at), TIME(detected_at),
 	TIME(last_alert_at), TIME(acknowledged_at), MAYBE(acknowledged_by), MAYBE(acknowledged_via), TIME(resolved_at),
-	MAYBE(resolved_by), MAYBE(root_cause), TREE(resolution_steps, "'[]'"), INT(entries),
+	MAYBE(resolved_by), MAYBE(root_cause), TREE(resolution_steps, "'[]'"), INT(entries), INT(reign), INT(own_round),
 };
 static const struct column timeline[] = {
 	TEXT(id), TIME(at), WORD(type, "detected"), TEXT(actor), MAYBE(via), WORD(before, "detected"), WORD(after, "detected"),
-	INT(round), INT(level), TEXT(text), TREE(pages, "'[]'"),
+	INT(round), INT(level), TEXT(text), TREE(pages, "'[]'"), TEXT(alert),
 };
 static const struct column pages[] = {
 	TEXT(id), TEXT(incident), INT(round), INT(level), TEXT(target), TEXT(channel), MAYBE(address), WORD(status, "owed"),

@@ -1,7 +1,7 @@
 /* A client of DynamoDB's protocol that does nothing of its own accord: signs, sends once, gives back what came. And what starts a server.
  *
- * An answer is { status, type, body, headers }: type is the error's name without its namespace, '' for success. A connection that ends without an
- * answer rejects.
+ * An answer is { status, type, body, headers }: type is the error's name without its namespace, '' for success. A connection that ends
+ * without an answer rejects.
  */
 'use strict';
 
@@ -51,7 +51,8 @@ class Client {
 	async call(operation, request, change = {}) {
 		const body = change.body === undefined ? JSON.stringify(request) : change.body;
 		const headers = {
-			host: `127.0.0.1:${this.port}`, 'content-type': 'application/x-amz-json-1.0', 'x-amz-date': date_of(change.now_ms || Date.now()),
+			host: `127.0.0.1:${this.port}`, 'content-type': 'application/x-amz-json-1.0',
+			'x-amz-date': date_of(change.now_ms || Date.now()),
 			'x-amz-target': `DynamoDB_20120810.${operation}`, ...change.headers,
 		};
 		const id = change.id || ID;

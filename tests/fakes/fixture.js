@@ -9,7 +9,8 @@ const TABLE = 'pager';
 const DESCRIPTION = {
 	TableName: TABLE,
 	BillingMode: 'PAY_PER_REQUEST',
-	AttributeDefinitions: [['p', 'S'], ['i', 'S'], ['due', 'N'], ['g', 'S'], ['h', 'S']].map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
+	AttributeDefinitions: [['p', 'S'], ['i', 'S'], ['due', 'N'], ['g', 'S'],
+		['h', 'S']].map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
 	KeySchema: keys('p', 'i'),
 	LocalSecondaryIndexes: [{ IndexName: 'due', KeySchema: keys('p', 'due'), Projection: { ProjectionType: 'ALL' } }],
 	GlobalSecondaryIndexes: [

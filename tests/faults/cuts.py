@@ -80,8 +80,9 @@ class Watch:
 
 
 def partition(stage):
-    """P15: three replicas, each in a network namespace where there can be one; one is cut off from the store and from nothing else. The others page what it had
-    claimed, it answers 503 soon, says that it is not ready, and pages nobody once its claims have ended. Healed, it is as before."""
+    """P15: three replicas, each in a network namespace where there can be one; one is cut off from the store and from nothing else. The
+    others page what it had claimed, it answers 503 soon, says that it is not ready, and pages nobody once its claims have ended. Healed, it
+    is as before."""
     store, has_nets = stage.open_store(), nets.is_hub()
     sink = stage.sink(address=nets.HUB if has_nets else '127.0.0.1', delay_s=1.0)      # slow, so that pages are in hand at every moment
     if has_nets:
@@ -111,22 +112,36 @@ def isolate(stage, load, replica, sink, cut):
         stage.cluster.fault('cut', begin, end)
         tocsin.until(lambda: watch.failed or watch.ready[-1][2] == 200 and watch.alerts[-1][2] == 202, 30,
                      lambda: '%s to work again after the cut: %s %s' % (replica.name, watch.ready[-1], watch.alerts[-1]))
-        healed = time.monotonic()
+        healed_s = time.monotonic() - end
     stage.check(not watch.failed, 'while %s was cut off: %s' % (replica.name, watch.failed))
-    statuses = collections.Counter(status for asked, _, status in watch.alerts if begin < asked < end - ANSWER_S - BUSY_S)
+    said = [refuses(stage, watch.alerts, begin, end), is_unready(stage, watch.ready, begin, end),
+            *is_replaced(stage, sink.arrived(), replica.name, begin, end)]
+    stage.say('%s for %.0f s: %s, well %.1f s after healing' % (how, length_s, ', '.join(said), healed_s))
+
+
+def refuses(stage, alerts, begin, end):
+    statuses = collections.Counter(status for asked, _, status in alerts if begin < asked < end - ANSWER_S - BUSY_S)
     stage.check(list(statuses) == [503], 'cut off it answered alerts with %s' % statuses)
-    slowest_s = max(answered - asked for asked, answered, _ in watch.alerts if begin < answered and asked < end - ANSWER_S)
+    slowest_s = max(answered - asked for asked, answered, _ in alerts if begin < answered and asked < end - ANSWER_S)
     stage.check(slowest_s < ANSWER_S + BUSY_S, 'cut off it took %.1f s to refuse an alert' % slowest_s)
-    unready = [answered - begin for asked, answered, status in watch.ready if status == 503 and asked > begin]
-    wrong = [asked - begin for asked, answered, status in watch.ready if status != 503 and answered > begin + NOTICE_S + BUSY_S and asked < end]
-    stage.check(unready and not wrong, 'cut off it said it was ready after %s s' % wrong[:3])
-    sent = [a.at - begin for a in sink.arrived() if a.sender == replica.name and begin < a.at < end]
-    stage.check(not sent or sent[-1] < CLAIM_S, 'cut off it paged after %.1f s' % (sent[-1] if sent else 0))
-    taken = takeovers(sink.arrived(), replica.name, begin, end)
-    stage.check(all(at < CLAIM_S + L_S + BUSY_S for at in taken), 'the others took over after %.1f s' % max(taken, default=0))
-    stage.say('%s for %.0f s: refused within %.2f s, unready after %.1f s, its last page after %.1f s, %d taken over within %.1f s, '
-              'well %.1f s after healing' % (how, length_s, slowest_s, min(unready, default=-1), max(sent, default=0), len(taken), max(taken, default=0),
-                                             healed - end))
+    return 'refused within %.2f s' % slowest_s
+
+
+def is_unready(stage, looks, begin, end):
+    first_s = min((answered - begin for asked, answered, status in looks if status == 503 and asked > begin), default=None)
+    later = [status for asked, answered, status in looks if answered > begin + NOTICE_S + BUSY_S and asked < end]
+    stage.check(first_s is not None and set(later) == {503}, 'cut off it said of being ready: %s' % collections.Counter(later))
+    return 'unready after %.1f s' % (first_s or 0.0)
+
+
+def is_replaced(stage, arrivals, name, begin, end):
+    """By the others, for what it had in hand; itself it pages nobody any more."""
+    last_s = max((a.at - begin for a in arrivals if a.sender == name and begin < a.at < end), default=0.0)
+    stage.check(last_s < CLAIM_S, 'cut off it paged after %.1f s' % last_s)
+    taken = takeovers(arrivals, name, begin, end)
+    slowest_s = max(taken, default=0.0)
+    stage.check(slowest_s < CLAIM_S + L_S + BUSY_S, 'the others took over after %.1f s' % slowest_s)
+    return 'its last page after %.1f s' % last_s, '%d taken over within %.1f s' % (len(taken), slowest_s)
 
 
 def takeovers(arrivals, name, begin, end):

@@ -8,7 +8,9 @@
   duplicates  arrivals of a page beyond its first; allowed as often as an attempt was begun anew after a fault. Each must follow on a fault that
               struck at its time or within five seconds, before which its end is written down
 
-and beside it: keys with two incidents, pages of unknown incidents, wrong counts, pages still owed, repeats without a reason. All of these must be nothing.
+and beside it: keys with two incidents, pages of unknown incidents, wrong counts, levels out of order or without their pages, pages still owed,
+pages given up, repeats without a reason, events refused although there is nothing wrong with them. All of these must be nothing. That it would
+notice is what tests/faults/mutants shows.
 """
 import collections
 import concurrent.futures
@@ -21,6 +23,7 @@ import urllib.parse
 from cluster import REFUSED, overlap
 
 L_S, CLAIM_S, IN_FLIGHT_S, SHOWN = 10, 30, 11, 8
+QUIET_S = 3
 SETTLED_S = 5                   # a page that arrived so long before a fault was settled by then
 
 
@@ -85,8 +88,18 @@ class Books:
         self.owed = len(listed) - len(self.ended)
         return self.owed == 0
 
-    def settle(self, wait_s):
+    def await_quiet(self, least_s, end):
+        """Nothing is asked while pages still go out: reading tens of thousands of incidents is work for the server and for the machine."""
+        start = since = time.monotonic()
+        n = len(self.arrivals())
+        while time.monotonic() < end and (time.monotonic() < start + least_s or time.monotonic() < since + QUIET_S):
+            time.sleep(0.2)
+            if len(self.arrivals()) != n:
+                n, since = len(self.arrivals()), time.monotonic()
+
+    def settle(self, least_s, wait_s):
         end = time.monotonic() + wait_s
+        self.await_quiet(least_s, end)
         while not self.look() and time.monotonic() < end:
             time.sleep(1)
 
@@ -100,7 +113,7 @@ class Judge:
         self.is_timed = is_timed
         ready = next(r for r in cluster.replicas if r.look())
         self.books = Books(ready, sinks, len(timeouts_s))
-        self.books.settle(wait_s)
+        self.books.settle(sum(timeouts_s), wait_s)
         self.incidents = self.books.incidents
         self.wall_s = time.time() - time.monotonic()            # wall clock minus monotonic
         self.outages = cluster.outages()
@@ -121,7 +134,8 @@ class Judge:
 
     def rules(self):
         return [('LOST', self.lost), ('UNPAGED', self.unpaged), ('early', self.early), ('late>L', self.late), ('after-ack', self.after_ack),
-                ('twice', self.twice), ('ghosts', self.ghosts), ('miscounted', self.miscounted), ('owed', self.owed), ('repeats', self.repeats)]
+                ('twice', self.twice), ('ghosts', self.ghosts), ('miscounted', self.miscounted), ('skipped', self.skipped), ('owed', self.owed), ('failed', self.failed),
+                ('repeats', self.repeats), ('refused', lambda: self.load.refused)]
 
     # What was accepted
 
@@ -153,6 +167,20 @@ class Judge:
 
     def owed(self):
         return (i for i in self.incidents if i not in self.books.ended)
+
+    def skipped(self):
+        """Levels come one by one, and each owes pages, or says that there is nobody."""
+        for incident in self.incidents.values():
+            begun = [(e['round'], e['level']) for e in incident['timeline'] if e['type'] in ('level', 'nobody')]
+            if begun != [(0, n) for n in range(len(begun))]:
+                yield '%s has levels %s' % (incident['dedup_key'], begun)
+            owed = {(p['round'], p['level']) for p in incident['pages']}
+            yield from ('%s owes nothing at level %d' % (incident['dedup_key'], e['level']) for e in incident['timeline']
+                        if e['type'] == 'level' and (e['round'], e['level']) not in owed)
+
+    def failed(self):
+        """No test lets a channel refuse a page, or be away for as long as a page is tried."""
+        return (p['id'] for p in self.pages.values() if p['status'] == 'failed')
 
     def after_ack(self):
         for arrival in self.arrivals:
@@ -263,8 +291,8 @@ class Judge:
         """Lines beside the verdict: what else must be nothing, how hard the test was, and the first of everything that was found."""
         n = {name: len(found) for name, found in self.findings.items()}
         ended = collections.Counter(p['status'] for p in self.pages.values())
-        yield 'beside: twice %d · ghosts %d · miscounted %d · still owed %d · unexplained repeats %d' % (
-            n['twice'], n['ghosts'], n['miscounted'], n['owed'], n['repeats'])
+        yield 'beside: twice %d · ghosts %d · miscounted %d · skipped %d · still owed %d · given up %d · unexplained repeats %d · refused %d' % (
+            n['twice'], n['ghosts'], n['miscounted'], n['skipped'], n['owed'], n['failed'], n['repeats'], n['refused'])
         yield 'answers %s · slowest %.2f s · acts %d · pages %s · faults %d' % (
             ' '.join('%s:%d' % pair for pair in sorted(self.load.answers.items(), key=str)), self.load.slowest_s, len(self.load.acts),
             ' '.join('%s:%d' % pair for pair in sorted(ended.items())), len(self.cluster.faults))

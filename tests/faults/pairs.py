@@ -74,8 +74,8 @@ def upgrade(stage):
 
 def back(stage, replica):
     """One schema back, or killed on the way."""
-    process = subprocess.Popen([str(tocsin.BINARY), 'migrate', 'to', '1', '--quiet', '--config', str(replica.file)], cwd=replica.where, env=replica.env,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen([str(tocsin.BINARY), 'migrate', 'to', '1', '--quiet', '--config', str(replica.file)], cwd=replica.where,
+                               env=replica.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     if stage.rng.random() < 0.5:
         time.sleep(stage.rng.uniform(0.0, 0.05))
         process.kill()

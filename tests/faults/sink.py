@@ -6,8 +6,8 @@ DELAY seconds, so that there always are pages in hand. Sink is what tests hold:
 
     sink = Sink(where / 'pages')    sink.url; sink.arrived(); sink.stop_answering(); sink.go_on(); sink.close()
 
-A line is [monotonic seconds, page id, incident id, dedup key, level, attempt, end of the path]: the clock is the machine's, the same in every process. It is
-written before the answer, and whoever counts needs no word of the server for it.
+A line is [monotonic seconds, page id, incident id, dedup key, level, attempt, end of the path]: the clock is the machine's, the same in every
+process. It is written before the answer, and whoever counts needs no word of the server for it.
 """
 import asyncio
 import json

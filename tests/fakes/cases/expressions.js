@@ -12,10 +12,12 @@ const ITEM = item({ a: 'abc', n: 5, t: true, z: null, l: ['x', 7, ['deep']], m: 
 
 /* condition, placeholders, does it hold */
 const CONDITIONS = [
-	['attribute_exists(a)', {}, true], ['attribute_exists(q)', {}, false], ['attribute_not_exists(m.q)', {}, true], ['attribute_exists(m.l[2])', {}, true],
+	['attribute_exists(a)', {}, true], ['attribute_exists(q)', {}, false], ['attribute_not_exists(m.q)', {}, true],
+	['attribute_exists(m.l[2])', {}, true],
 	['attribute_exists(m.l[3])', {}, false], ['attribute_exists(l[2][0])', {}, true], ['attribute_type(n, :t)', { ':t': 'N' }, true],
 	['attribute_type(n, :t)', { ':t': 'S' }, false],
-	['a = :v', { ':v': 'abc' }, true], ['n = :v', { ':v': { N: '5.00' } }, true], ['a = :v', { ':v': 5 }, false], ['q = :v', { ':v': 'x' }, false],
+	['a = :v', { ':v': 'abc' }, true], ['n = :v', { ':v': { N: '5.00' } }, true], ['a = :v', { ':v': 5 }, false],
+	['q = :v', { ':v': 'x' }, false],
 	['q <> :v', { ':v': 'x' }, true], ['n <> :v', { ':v': 5 }, false], ['NOT q = :v', { ':v': 'x' }, true],
 	['n < :v', { ':v': 10 }, true], ['n < :v', { ':v': 'x' }, false], ['n >= :v', { ':v': 5 }, true], ['a > :v', { ':v': 'ab' }, true],
 	['w > :v', { ':v': 'ü\uffff' }, false], ['w < :v', { ':v': 'ü\uffff' }, true],
@@ -26,13 +28,17 @@ const CONDITIONS = [
 	['begins_with(b, :v)', { ':v': Buffer.from([0, 255]) }, true],
 	['contains(a, :v)', { ':v': 'bc' }, true], ['contains(s, :v)', { ':v': 'two' }, true], ['contains(s, :v)', { ':v': 'tw' }, false],
 	['contains(ns, :v)', { ':v': { N: '2.0' } }, true], ['contains(l, :v)', { ':v': 7 }, true], ['contains(l, :v)', { ':v': '7' }, false],
-	['size(a) = :v', { ':v': 3 }, true], ['size(w) = :v', { ':v': 4 }, true], ['size(b) = :v', { ':v': 3 }, true], ['size(l) > :v', { ':v': 3 }, false],
+	['size(a) = :v', { ':v': 3 }, true], ['size(w) = :v', { ':v': 4 }, true], ['size(b) = :v', { ':v': 3 }, true],
+	['size(l) > :v', { ':v': 3 }, false],
 	['size(m) = :v', { ':v': 2 }, true], ['size(q) = :v', { ':v': 0 }, false], ['size(e) = :v', { ':v': 0 }, true],
-	['s = :v', { ':v': { SS: ['two', 'one'] } }, true], ['l = :v', { ':v': ['x', 7, ['deep']] }, true], ['l = :v', { ':v': ['x', 7] }, false],
+	['s = :v', { ':v': { SS: ['two', 'one'] } }, true], ['l = :v', { ':v': ['x', 7, ['deep']] }, true],
+	['l = :v', { ':v': ['x', 7] }, false],
 	['a = :v AND n = :w', { ':v': 'abc', ':w': 6 }, false], ['a = :v OR n = :w', { ':v': 'abc', ':w': 6 }, true],
 	['a = :v OR n = :v AND t = :v', { ':v': 'abc' }, true], ['(a = :v OR n = :v) AND t = :v', { ':v': 'abc' }, false],
-	['NOT (a = :v)', { ':v': 'abc' }, false], ['not a = :v and n = :n', { ':v': 'x', ':n': 5 }, true], ['#x.#y = :v', { '#x': 'm', '#y': 'k', ':v': 'v' }, true],
-	['(a) = (:v)', { ':v': 'abc' }, true], ['(size(a)) > :v AND (n) IN (:w)', { ':v': 2, ':w': 5 }, true], ['t = :v', { ':v': true }, true], ['z = :v', { ':v': null }, true], [':v = a', { ':v': 'abc' }, true],
+	['NOT (a = :v)', { ':v': 'abc' }, false], ['not a = :v and n = :n', { ':v': 'x', ':n': 5 }, true],
+	['#x.#y = :v', { '#x': 'm', '#y': 'k', ':v': 'v' }, true],
+	['(a) = (:v)', { ':v': 'abc' }, true], ['(size(a)) > :v AND (n) IN (:w)', { ':v': 2, ':w': 5 }, true],
+	['t = :v', { ':v': true }, true], ['z = :v', { ':v': null }, true], [':v = a', { ':v': 'abc' }, true],
 	['#dot = :v', { '#dot': 'm.k', ':v': 'v' }, false],
 ];
 
@@ -69,10 +75,12 @@ const REFUSED = [
 	['ConditionExpression', 'name = :v', { ':v': 1 }, 'Attribute name is a reserved keyword; reserved keyword: name'],
 	['ConditionExpression', 'm.Status = :v', { ':v': 1 }, 'reserved keyword: Status'],
 	['ConditionExpression', '((a = :v))', { ':v': 1 }, 'redundant parentheses'],
-	['ConditionExpression', '#a = :v', { ':v': 1 }, 'An expression attribute name used in the document path is not defined; attribute name: #a'],
+	['ConditionExpression', '#a = :v', { ':v': 1 },
+		'An expression attribute name used in the document path is not defined; attribute name: #a'],
 	['ConditionExpression', 'a = :w', { ':v': 1 }, 'An expression attribute value used in expression is not defined; attribute value: :w'],
 	['ConditionExpression', 'a = :v', { ':v': 1, ':w': 2 }, 'Value provided in ExpressionAttributeValues unused in expressions: keys: {:w}'],
-	['ConditionExpression', 'a = :v', { ':v': 1, '#w': 'x' }, 'Value provided in ExpressionAttributeNames unused in expressions: keys: {#w}'],
+	['ConditionExpression', 'a = :v', { ':v': 1, '#w': 'x' },
+		'Value provided in ExpressionAttributeNames unused in expressions: keys: {#w}'],
 	['ConditionExpression', 'exists(a)', {}, 'Invalid function name; function: exists'],
 	['ConditionExpression', 'attribute_exists(a, b)', {}, 'Incorrect number of operands for operator or function'],
 	['ConditionExpression', 'attribute_exists(:v)', { ':v': 1 }, 'requires a document path'],
@@ -156,16 +164,19 @@ module.exports = {
 	},
 
 	projections_cut_out_what_is_there() {
-		const { projection } = expressions.read({ ProjectionExpression: 'a, q, m.l[2], m.l[0], l[2][0], #k.k', ...placeholders({ '#k': 'm' }) });
+		const { projection } = expressions.read({ ProjectionExpression: 'a, q, m.l[2], m.l[0], l[2][0], #k.k',
+			...placeholders({ '#k': 'm' }) });
 		assert.deepEqual(evaluate.project(ITEM, projection), item({ a: 'abc', m: { M: item({ k: 'v', l: [1, 3] }) }, l: [['deep']] }));
 	},
 
 	placeholders_without_an_expression_are_refused() {
 		const given = placeholders({ ':v': 1, '#v': 'x' });
-		assert.throws(() => expressions.read({ ExpressionAttributeNames: given.ExpressionAttributeNames }), /only be specified when using expressions/);
+		assert.throws(() => expressions.read({ ExpressionAttributeNames: given.ExpressionAttributeNames }),
+			/only be specified when using expressions/);
 		assert.throws(() => expressions.read({ ProjectionExpression: 'a', ExpressionAttributeValues: given.ExpressionAttributeValues }),
 			/only be specified when using expressions/);
 		assert.throws(() => expressions.read({ ConditionExpression: 'a = b', ExpressionAttributeValues: {} }), /must not be empty/);
-		assert.throws(() => expressions.read({ ConditionExpression: 'a = b', ExpressionAttributeValues: { v: { S: '' } } }), /contains invalid key/);
+		assert.throws(() => expressions.read({ ConditionExpression: 'a = b',
+			ExpressionAttributeValues: { v: { S: '' } } }), /contains invalid key/);
 	},
 };

@@ -98,7 +98,8 @@ module.exports = {
 		const first = client.call('TransactWriteItems', transaction('x', { ClientRequestToken: 'first' }));
 		await until(async () => (await client.control()).pending === 1, 'the transaction to begin');
 		assert.equal((await client.call('PutItem', put({ p: 'a', i: 'x' }))).type, 'TransactionConflictException');
-		const other = await client.call('TransactWriteItems', { TransactItems: [{ Put: put({ p: 'a', i: 'free' }) }, { Delete: at('a', "x'") }] });
+		const other = await client.call('TransactWriteItems',
+			{ TransactItems: [{ Put: put({ p: 'a', i: 'free' }) }, { Delete: at('a', "x'") }] });
 		assert.deepEqual(other.body.CancellationReasons.map((r) => r.Code), ['None', 'TransactionConflict']);
 		const same = await client.call('TransactWriteItems', transaction('x', { ClientRequestToken: 'first' }));
 		assert.equal(same.type, 'TransactionInProgressException');
@@ -133,7 +134,8 @@ module.exports = {
 			seen.add((await client.call('PutItem', put({ p: 'a', i: 'x' }))).type);
 			seen.add((await client.call('TransactWriteItems', transaction('x'))).type);
 		}
-		assert.deepEqual([...seen].sort(), ['ProvisionedThroughputExceededException', 'RequestLimitExceeded', 'ThrottlingException', 'TransactionCanceledException']);
+		assert.deepEqual([...seen].sort(), ['ProvisionedThroughputExceededException', 'RequestLimitExceeded',
+			'ThrottlingException', 'TransactionCanceledException']);
 	},
 
 	async scripts_wait_for_their_turn_and_plans_can_be_changed(start) {
@@ -158,7 +160,8 @@ module.exports = {
 				const writers = Array.from({ length: 8 }, async (_, w) => {
 					for (let n = 0; ; n++) {
 						const i = `${round}-${w}-${n}`;
-						const answer = await server.client.call('TransactWriteItems', transaction(i, { ClientRequestToken: i })).catch(() => undefined);
+						const answer = await server.client.call('TransactWriteItems',
+							transaction(i, { ClientRequestToken: i })).catch(() => undefined);
 						if (!answer) {
 							return;
 						}
@@ -179,7 +182,8 @@ module.exports = {
 			const [some] = acknowledged;
 			const again = await server.client.call('TransactWriteItems', { ...transaction('other'), ClientRequestToken: some });
 			assert.equal(again.type, 'IdempotentParameterMismatchException');
-			const due = await must(server.client, 'Query', { ...on_table, KeyConditionExpression: 'p = :p', ...placeholders({ ':p': 'a' }), Select: 'COUNT' });
+			const due = await must(server.client, 'Query',
+				{ ...on_table, KeyConditionExpression: 'p = :p', ...placeholders({ ':p': 'a' }), Select: 'COUNT' });
 			assert.ok(due.Count >= acknowledged.size * 2 || due.LastEvaluatedKey);
 			assert.equal(due.Count % 2, 0);
 		} finally {
@@ -196,7 +200,8 @@ module.exports = {
 			await must(first.client, 'PutItem', put({ p: 'a', i: 'left', due: 5 }));
 			await must(first.client, 'DeleteItem', at('a', 'gone'));
 			await must(first.client, 'DeleteItem', at('a', 'never'));
-			await must(first.client, 'UpdateTimeToLive', { ...on_table, TimeToLiveSpecification: { Enabled: true, AttributeName: 'ttl' } });
+			await must(first.client, 'UpdateTimeToLive',
+				{ ...on_table, TimeToLiveSpecification: { Enabled: true, AttributeName: 'ttl' } });
 			await first.stop('SIGKILL');
 			const { client } = await start('--journal', journal);
 			assert.deepEqual((await must(client, 'Scan', on_table)).Items, [item({ p: 'a', i: 'left', due: 5 })]);
@@ -209,7 +214,8 @@ module.exports = {
 	},
 
 	async options_with_a_fault_are_refused() {
-		for (const [options, reason] of [[['--nothing', '1'], /is no option/], [['--port', 'x'], /takes a number/], [['--faults', 'x'], /is not/]]) {
+		for (const [options, reason] of [[['--nothing', '1'], /is no option/], [['--port', 'x'], /takes a number/],
+			[['--faults', 'x'], /is not/]]) {
 			await assert.rejects(start_server(...options), reason);
 		}
 	},

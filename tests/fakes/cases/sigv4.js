@@ -14,14 +14,17 @@ const FORM = 'application/x-www-form-urlencoded; charset=utf-8';
  * the others were computed with botocore. */
 const VECTORS = {
 	get_vanilla: {
-		request: { method: 'GET', path: '/', query: '', headers: { host: 'example.amazonaws.com', 'x-amz-date': '20150830T123600Z' }, body: '' },
+		request: { method: 'GET', path: '/', query: '',
+			headers: { host: 'example.amazonaws.com', 'x-amz-date': '20150830T123600Z' }, body: '' },
 		region: 'us-east-1', service: 'service',
 		signature: '5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31',
 	},
 	sns_with_token: {
 		request: {
-			method: 'POST', path: '/', query: '', body: 'Action=Publish&Version=2010-03-31&PhoneNumber=%2B15555550100&Message=disk+97%25+on+db1',
-			headers: { 'content-type': FORM, host: 'sns.us-east-1.amazonaws.com', 'x-amz-date': DATE, 'x-amz-security-token': 'SESSIONTOKEN/EXAMPLE==' },
+			method: 'POST', path: '/', query: '',
+			body: 'Action=Publish&Version=2010-03-31&PhoneNumber=%2B15555550100&Message=disk+97%25+on+db1',
+			headers: { 'content-type': FORM, host: 'sns.us-east-1.amazonaws.com', 'x-amz-date': DATE,
+				'x-amz-security-token': 'SESSIONTOKEN/EXAMPLE==' },
 		},
 		region: 'us-east-1', service: 'sns', hash: 'ff221097fd3fd21c8e5e8649e6b189424ce2ae7303bbbf92d14465104ebd8604',
 		signature: '1f654f63465da1e4d62910fc46c3eadaf5b96a76534660ded8410477a50ce33b',
@@ -69,7 +72,8 @@ module.exports = {
 			const made = sigv4.sign(request, { id: ID, secret, region, service });
 			assert.equal(made.split('Signature=')[1], signature, name);
 			if (hash) {
-				const canonical = sigv4.canonical_request(request, Object.keys(request.headers).sort(), sigv4.sha256(request.body));
+				const canonical = sigv4.canonical_request(request, Object.keys(request.headers).sort(),
+					sigv4.sha256(request.body));
 				assert.equal(sigv4.sha256(canonical), hash, name);
 			}
 		}
@@ -103,7 +107,8 @@ module.exports = {
 
 	async temporary_credentials_are_good_with_their_token(start) {
 		const { client } = await start();
-		const answer = await client.call('ListTables', {}, { id: 'ASIAEXAMPLE', headers: { 'x-amz-security-token': 'SESSIONTOKEN/EXAMPLE==' } });
+		const answer = await client.call('ListTables', {},
+			{ id: 'ASIAEXAMPLE', headers: { 'x-amz-security-token': 'SESSIONTOKEN/EXAMPLE==' } });
 		assert.equal(answer.status, 200);
 	},
 

@@ -38,7 +38,8 @@ async function fill(client, n) {
 /* sort key condition, placeholders, ids found */
 const RANGES = [
 	['i = :v', { ':v': '003' }, '003'], ['i < :v', { ':v': '002' }, '000 001'], ['i <= :v', { ':v': '002' }, '000 001 002'],
-	['i > :v', { ':v': '007' }, '008 009'], ['i >= :v', { ':v': '007' }, '007 008 009'], ['i BETWEEN :v AND :w', { ':v': '004', ':w': '006' }, '004 005 006'],
+	['i > :v', { ':v': '007' }, '008 009'], ['i >= :v', { ':v': '007' }, '007 008 009'],
+	['i BETWEEN :v AND :w', { ':v': '004', ':w': '006' }, '004 005 006'],
 	['begins_with(i, :v)', { ':v': '00' }, '000 001 002 003 004 005 006 007 008 009'], ['begins_with(i, :v)', { ':v': '005' }, '005'],
 	['i > :v', { ':v': '9' }, ''], [':v < i', { ':v': '008' }, '009'],
 ];
@@ -76,15 +77,18 @@ const ITEM_FAULTS = [
 	['PutItem', { ...on_table }, "Value null at 'item' failed to satisfy constraint: Member must not be null"],
 	['GetItem', at('a'), 'does not match the schema'],
 	['GetItem', { ...on_table, Key: item({ p: 'a', i: 1 }) }, 'does not match the schema'],
-	['UpdateItem', at('a', 'a', { UpdateExpression: 'SET i = :v', ...placeholders({ ':v': 'b' }) }), 'Cannot update attribute i. This attribute is part of the key'],
+	['UpdateItem', at('a', 'a', { UpdateExpression: 'SET i = :v', ...placeholders({ ':v': 'b' }) }),
+		'Cannot update attribute i. This attribute is part of the key'],
 	['UpdateItem', at('a', 'a', { UpdateExpression: 'SET due = :v', ...placeholders({ ':v': 'b' }) }), 'Type mismatch for Index Key due'],
 	['UpdateItem', at('a', 'a', { UpdateExpression: 'SET i.x = :v', ...placeholders({ ':v': 'b' }) }), ''],
 	['Query', query('p = :v', { ':v': 'a' }, { IndexName: 'none' }), 'does not have the specified index: none'],
-	['Query', query('g = :v', { ':v': 'a' }, { IndexName: 'list', ConsistentRead: true }), 'Consistent reads are not supported on global secondary indexes'],
+	['Query', query('g = :v', { ':v': 'a' }, { IndexName: 'list', ConsistentRead: true }),
+		'Consistent reads are not supported on global secondary indexes'],
 	['Query', query('p = :v', { ':v': 'a' }, { Limit: 0 }), 'Member must have value greater than or equal to 1'],
 	['Query', query('p = :v', { ':v': 'a' }, { Select: 'SPECIFIC_ATTRIBUTES' }), 'Must specify'],
 	['Query', query('p = :v', { ':v': 'a' }, { FilterExpression: 'attribute_exists(i)' }), 'can only contain non-primary key attributes'],
-	['Query', query('g = :v', { ':v': 'a' }, { IndexName: 'part', Select: 'ALL_ATTRIBUTES' }), 'Select type ALL_ATTRIBUTES is not supported'],
+	['Query', query('g = :v', { ':v': 'a' }, { IndexName: 'part', Select: 'ALL_ATTRIBUTES' }),
+		'Select type ALL_ATTRIBUTES is not supported'],
 	['Query', query('p = :v', { ':v': 'a' }, { ExclusiveStartKey: item({ p: 'a' }) }), 'The provided starting key is invalid'],
 	['Query', query('p = :v', { ':v': 'a' }, { ExclusiveStartKey: item({ p: 'b', i: 'b' }) }), 'outside query boundaries'],
 	['Scan', { ...on_table, Segment: 1 }, 'TotalSegments'],
@@ -104,7 +108,8 @@ module.exports = {
 
 	async what_is_no_request_is_refused_as_the_service_does(start) {
 		const { client } = await start();
-		assert.equal((await client.call('ListTables', null, { body: '{' })).body.__type, 'com.amazon.coral.service#SerializationException');
+		assert.equal((await client.call('ListTables', null, { body: '{' })).body.__type,
+			'com.amazon.coral.service#SerializationException');
 		assert.equal((await client.call('Nothing', {})).body.__type, 'com.amazon.coral.service#UnknownOperationException');
 		assert.equal((await client.call('DescribeTable', { TableName: 5 })).type, 'SerializationException');
 		assert.equal((await client.call('DescribeTable', {})).body.__type, 'com.amazon.coral.validate#ValidationException');
@@ -132,7 +137,8 @@ module.exports = {
 	async time_to_live_removes_nothing_until_it_is_told_to(start) {
 		const { client } = await with_table(start);
 		await must(client, 'UpdateTimeToLive', { ...on_table, TimeToLiveSpecification: { Enabled: true, AttributeName: 'ttl' } });
-		assert.deepEqual((await must(client, 'DescribeTimeToLive', on_table)).TimeToLiveDescription, { TimeToLiveStatus: 'ENABLED', AttributeName: 'ttl' });
+		assert.deepEqual((await must(client, 'DescribeTimeToLive', on_table)).TimeToLiveDescription,
+			{ TimeToLiveStatus: 'ENABLED', AttributeName: 'ttl' });
 		await must(client, 'PutItem', put({ p: 'a', i: 'old', ttl: 1000 }));
 		await must(client, 'PutItem', put({ p: 'a', i: 'new', ttl: Math.floor(Date.now() / 1000) + 3600 }));
 		assert.equal((await must(client, 'Scan', on_table)).Count, 2);
@@ -145,7 +151,8 @@ module.exports = {
 		const one = { p: 'a', i: 'b', n: 1, m: { M: item({ x: 1, y: 2 }) } };
 		assert.deepEqual(await must(client, 'PutItem', put(one, { ReturnValues: 'ALL_OLD' })), {});
 		assert.deepEqual((await must(client, 'PutItem', put({ ...one, n: 2 }, { ReturnValues: 'ALL_OLD' }))).Attributes, item(one));
-		const update = (ReturnValues) => must(client, 'UpdateItem', at('a', 'b', { UpdateExpression: 'SET n = n + :v, m.x = :v', ...placeholders({ ':v': 5 }), ReturnValues }));
+		const update = (ReturnValues) => must(client, 'UpdateItem',
+			at('a', 'b', { UpdateExpression: 'SET n = n + :v, m.x = :v', ...placeholders({ ':v': 5 }), ReturnValues }));
 		assert.deepEqual((await update('UPDATED_OLD')).Attributes, item({ n: 2, m: { M: item({ x: 1 }) } }));
 		assert.deepEqual((await update('UPDATED_NEW')).Attributes, item({ n: 12, m: { M: item({ x: 5 }) } }));
 		assert.equal((await update('ALL_OLD')).Attributes.n.N, '12');
@@ -158,7 +165,8 @@ module.exports = {
 	async a_failed_condition_shows_the_item_only_when_asked(start) {
 		const { client } = await with_table(start);
 		await must(client, 'PutItem', put({ p: 'a', i: 'b', n: 1 }));
-		const again = (more) => client.call('PutItem', put({ p: 'a', i: 'b' }, { ConditionExpression: 'attribute_not_exists(p)', ...more }));
+		const again = (more) => client.call('PutItem',
+			put({ p: 'a', i: 'b' }, { ConditionExpression: 'attribute_not_exists(p)', ...more }));
 		const plain = await again({});
 		assert.deepEqual([plain.type, plain.body.Item], ['ConditionalCheckFailedException', undefined]);
 		assert.deepEqual((await again({ ReturnValuesOnConditionCheckFailure: 'ALL_OLD' })).body.Item, item({ p: 'a', i: 'b', n: 1 }));
@@ -178,7 +186,8 @@ module.exports = {
 	async pages_of_any_size_make_up_the_whole(start) {
 		const { client } = await with_table(start);
 		await fill(client, 25);
-		for (const request of [query('p = :p', { ':p': 'a' }), query('p = :p', { ':p': 'a' }, { IndexName: 'due' }), query('g = :p', { ':p': 'x' }, { IndexName: 'list' })]) {
+		for (const request of [query('p = :p', { ':p': 'a' }), query('p = :p', { ':p': 'a' }, { IndexName: 'due' }),
+			query('g = :p', { ':p': 'x' }, { IndexName: 'list' })]) {
 			for (const ScanIndexForward of [true, false]) {
 				const whole = await all_pages(client, 'Query', { ...request, ScanIndexForward });
 				assert.equal(whole.found.length, 25);
@@ -210,7 +219,8 @@ module.exports = {
 		}
 		const found = [];
 		for (let Segment = 0; Segment < 4; Segment++) {
-			found.push(...(await all_pages(client, 'Scan', { ...on_table, Segment, TotalSegments: 4, Limit: 7 })).found.map((x) => x.p.S));
+			found.push(...(await all_pages(client, 'Scan',
+				{ ...on_table, Segment, TotalSegments: 4, Limit: 7 })).found.map((x) => x.p.S));
 		}
 		assert.equal(new Set(found).size, 60);
 		assert.equal(found.length, 60);
@@ -221,19 +231,22 @@ module.exports = {
 		await must(client, 'PutItem', put({ p: 'a', i: '1', due: 20, g: 'x', n: 1, extra: 1 }));
 		await must(client, 'PutItem', put({ p: 'a', i: '2', due: 3, h: 'only' }));
 		await must(client, 'PutItem', put({ p: 'a', i: '3' }));
-		const due = (more) => must(client, 'Query', query('p = :p AND due <= :d', { ':p': 'a', ':d': 20 }, { IndexName: 'due', ConsistentRead: true, ...more }));
+		const due = (more) => must(client, 'Query',
+			query('p = :p AND due <= :d', { ':p': 'a', ':d': 20 }, { IndexName: 'due', ConsistentRead: true, ...more }));
 		assert.equal(ids((await due()).Items), '2 1');
 		await must(client, 'UpdateItem', at('a', '1', { UpdateExpression: 'REMOVE due' }));
 		assert.equal(ids((await due()).Items), '2');
 		const part = await must(client, 'Query', query('g = :g', { ':g': 'x' }, { IndexName: 'part' }));
 		assert.deepEqual(part.Items, [item({ p: 'a', i: '1', g: 'x', n: 1 })]);
-		await refused(client, 'Query', query('g = :g', { ':g': 'x' }, { IndexName: 'part', ProjectionExpression: 'extra' }), 'ValidationException', 'does not project [extra]');
+		await refused(client, 'Query', query('g = :g', { ':g': 'x' },
+			{ IndexName: 'part', ProjectionExpression: 'extra' }), 'ValidationException', 'does not project [extra]');
 		assert.equal((await must(client, 'Query', query('g = :g', { ':g': 'x' }, { IndexName: 'list' }))).Count, 0);
 	},
 
 	async a_global_index_lags_behind_and_nothing_else_does(start) {
 		const { client } = await with_table(start, '--gsi-lag-ms', '3600000');
-		const count = async (index, key) => (await must(client, 'Query', query(`${key} = :k`, { ':k': 'k' }, index ? { IndexName: index } : {}))).Count;
+		const count = async (index, key) => (await must(client, 'Query',
+			query(`${key} = :k`, { ':k': 'k' }, index ? { IndexName: index } : {}))).Count;
 		await must(client, 'PutItem', put({ p: 'k', i: '1', due: 1, g: 'k', h: 'h' }));
 		await must(client, 'PutItem', put({ p: 'k', i: '2', due: 1, g: 'k', h: 'h' }));
 		assert.deepEqual([await count('', 'p'), await count('due', 'p'), await count('list', 'g')], [2, 2, 0]);
@@ -275,14 +288,16 @@ module.exports = {
 
 	async batches_do_all_and_refuse_duplicates(start) {
 		const { client } = await with_table(start);
-		const puts = (n, of = (i) => String(i)) => ({ RequestItems: { [TABLE]: Array.from({ length: n }, (_, i) => ({ PutRequest: { Item: item({ p: 'a', i: of(i) }) } })) } });
+		const puts = (n, of = (i) => String(i)) => ({ RequestItems: { [TABLE]: Array.from({ length: n },
+			(_, i) => ({ PutRequest: { Item: item({ p: 'a', i: of(i) }) } })) } });
 		assert.deepEqual(await must(client, 'BatchWriteItem', puts(25)), { UnprocessedItems: {} });
 		await refused(client, 'BatchWriteItem', puts(26), 'ValidationException');
 		await refused(client, 'BatchWriteItem', puts(2, () => 'same'), 'ValidationException', 'contains duplicates');
 		const Keys = Array.from({ length: 30 }, (_, i) => item({ p: 'a', i: String(i) }));
 		const got = await must(client, 'BatchGetItem', { RequestItems: { [TABLE]: { Keys, ConsistentRead: true } } });
 		assert.equal(got.Responses[TABLE].length, 25);
-		await must(client, 'BatchWriteItem', { RequestItems: { [TABLE]: Keys.slice(0, 25).map((Key) => ({ DeleteRequest: { Key } })) } });
+		await must(client, 'BatchWriteItem',
+			{ RequestItems: { [TABLE]: Keys.slice(0, 25).map((Key) => ({ DeleteRequest: { Key } })) } });
 		assert.equal((await must(client, 'Scan', on_table)).Count, 0);
 	},
 

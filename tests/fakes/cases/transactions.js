@@ -6,7 +6,8 @@ const assert = require('assert');
 const { at, item, must, on_table, placeholders, put, with_table } = require('../fixture');
 
 const Put = (plain, more) => ({ Put: put(plain, more) });
-const Check = (p, i, condition, given, more) => ({ ConditionCheck: at(p, i, { ConditionExpression: condition, ...placeholders(given), ...more }) });
+const Check = (p, i, condition, given, more) => ({ ConditionCheck: at(p, i,
+	{ ConditionExpression: condition, ...placeholders(given), ...more }) });
 const Update = (p, i, update, given, more) => ({ Update: at(p, i, { UpdateExpression: update, ...placeholders(given), ...more }) });
 const Delete = (p, i, more) => ({ Delete: at(p, i, more) });
 const write = (client, TransactItems, more) => client.call('TransactWriteItems', { TransactItems, ...more });
@@ -22,7 +23,8 @@ const REFUSED = [
 	[[{}], 'can only contain one of Check, Put, Update or Delete'],
 	[[{ ...Put({ p: 'a', i: 'a' }), ...Delete('a', 'b') }], 'can only contain one of'],
 	[[Put({ p: 'a', i: 'a' }), Delete('a', 'a')], 'cannot include multiple operations on one item'],
-	[[{ ConditionCheck: at('a', 'a') }], "'transactItems.1.member.conditionCheck.conditionExpression' failed to satisfy constraint: Member must not be null"],
+	[[{ ConditionCheck: at('a', 'a') }],
+		"'transactItems.1.member.conditionCheck.conditionExpression' failed to satisfy constraint: Member must not be null"],
 	[[Put({ p: 'a', i: 'a' }, { ConditionExpression: 'attribute_exists(name)' })], 'reserved keyword'],
 	[Array.from({ length: 11 }, (_, i) => Put({ p: 'a', i: String(i), x: 'x'.repeat(400000) })), '4 MB'],
 ];
@@ -33,7 +35,8 @@ module.exports = {
 		await must(client, 'PutItem', put({ p: 'a', i: 'upd', n: 1 }));
 		await must(client, 'PutItem', put({ p: 'a', i: 'del' }));
 		await must(client, 'PutItem', put({ p: 'a', i: 'chk', n: 7 }));
-		const done = await write(client, [Put({ p: 'a', i: 'put' }, absent), Update('a', 'upd', 'SET n = n + :v', { ':v': 1 }), Delete('a', 'del'),
+		const done = await write(client, [Put({ p: 'a', i: 'put' }, absent),
+			Update('a', 'upd', 'SET n = n + :v', { ':v': 1 }), Delete('a', 'del'),
 			Check('a', 'chk', 'n = :v', { ':v': 7 })]);
 		assert.deepEqual([done.status, done.body], [200, {}]);
 		const { Items } = await must(client, 'Scan', on_table);
@@ -43,7 +46,8 @@ module.exports = {
 	async one_failed_condition_undoes_all_and_reasons_are_in_order(start) {
 		const { client } = await with_table(start);
 		await must(client, 'PutItem', put({ p: 'a', i: 'x', n: 1 }));
-		const done = await write(client, [Put({ p: 'a', i: 'new' }), Put({ p: 'a', i: 'x' }, absent), Update('a', 'x2', 'SET n = :v', { ':v': 1 }),
+		const done = await write(client, [Put({ p: 'a', i: 'new' }), Put({ p: 'a', i: 'x' }, absent),
+			Update('a', 'x2', 'SET n = :v', { ':v': 1 }),
 			Check('a', 'x3', 'attribute_exists(p)', {}), Update('a', 'y', 'SET n = nothing', {})]);
 		assert.deepEqual([done.status, done.body.__type], [400, 'com.amazonaws.dynamodb.v20120810#TransactionCanceledException']);
 		assert.deepEqual(codes(done), ['None', 'ConditionalCheckFailed', 'None', 'ConditionalCheckFailed', 'ValidationError']);
@@ -55,7 +59,8 @@ module.exports = {
 
 	async conditions_see_the_items_as_they_were_before_the_transaction(start) {
 		const { client } = await with_table(start);
-		const done = await write(client, [Put({ p: 'a', i: '1' }), Check('a', '2', 'attribute_not_exists(p)', {}), Put({ p: 'a', i: '3' }, absent)]);
+		const done = await write(client, [Put({ p: 'a', i: '1' }), Check('a', '2', 'attribute_not_exists(p)', {}),
+			Put({ p: 'a', i: '3' }, absent)]);
 		assert.equal(done.status, 200);
 		assert.equal(await count(client), 2);
 	},
@@ -87,7 +92,8 @@ module.exports = {
 		assert.equal((await add(1, 'second')).status, 200);
 		assert.equal(await value(), '2');
 		await client.control({ clock_skew_ms: 10 * 60 * 1000 + 1000 });
-		const late = await client.call('TransactWriteItems', { TransactItems: [Update('a', 'n', 'ADD n :v', { ':v': 2 })], ClientRequestToken: 'first' },
+		const late = await client.call('TransactWriteItems',
+			{ TransactItems: [Update('a', 'n', 'ADD n :v', { ':v': 2 })], ClientRequestToken: 'first' },
 			{ now_ms: Date.now() + 10 * 60 * 1000 });
 		assert.equal(late.status, 200);
 		await client.control({ clock_skew_ms: 0 });

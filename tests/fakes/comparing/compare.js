@@ -1,15 +1,17 @@
 /* Sends each request to two servers and says where their answers differ.
  *
- * Compared: the status, the type of an error, and the whole body of a success; not compared: messages, request ids, capacity, times, ARNs. Sets are
- * compared as sets. Where a write was answered differently the reference is given our state of the item, so that one difference
+ * Compared: the status, the type of an error, and the whole body of a success; not compared: messages, request ids, capacity, times, ARNs.
+ * Sets are compared as sets. Where a write was answered differently the reference is given our state of the item, so that one difference
  * does not bring forth a hundred.
  */
 'use strict';
 
 const KEYS = { pager: ['p', 'i'], numbers: ['p', 'i'], plain: ['p'] };
 const PAGES_MAX = 50;
-const IGNORED = new Set(['ConsumedCapacity', 'ItemCollectionMetrics', 'CreationDateTime', 'TableArn', 'TableId', 'IndexArn', 'TableSizeBytes', 'IndexSizeBytes',
-	'ItemCount', 'ProvisionedThroughput', 'BillingModeSummary', 'LastUpdateToPayPerRequestDateTime', 'Message', 'message', '__type', 'DeletionProtectionEnabled',
+const IGNORED = new Set(['ConsumedCapacity', 'ItemCollectionMetrics', 'CreationDateTime', 'TableArn', 'TableId', 'IndexArn',
+	'TableSizeBytes', 'IndexSizeBytes',
+	'ItemCount', 'ProvisionedThroughput', 'BillingModeSummary', 'LastUpdateToPayPerRequestDateTime', 'Message', 'message',
+	'__type', 'DeletionProtectionEnabled',
 	'TableThroughputModeSummary', 'WarmThroughput', 'OnDemandThroughput', 'TableClassSummary', 'LatestStreamArn']);
 
 /* JSON in one order of members, sets sorted, without what is not compared; unordered: lists of items sorted too. */
@@ -18,12 +20,14 @@ function normal(body, unordered) {
 		if (Array.isArray(x)) {
 			const list = x.map((v) => walk(v));
 			const is_set = ['SS', 'NS', 'BS'].includes(name) || (unordered && (name === 'Items' || name === 'Response'));
-			return is_set || name === 'AttributeDefinitions' || /Indexes$/.test(name) ? list.map((v) => [JSON.stringify(v), v]).sort().map(([, v]) => v) : list;
+			return is_set || name === 'AttributeDefinitions' || /Indexes$/.test(name)
+				? list.map((v) => [JSON.stringify(v), v]).sort().map(([, v]) => v) : list;
 		}
 		if (x === null || typeof x !== 'object') {
 			return x;
 		}
-		return Object.fromEntries(Object.keys(x).filter((k) => !IGNORED.has(k)).sort().map((k) => [k, walk(x[k], name === 'Responses' ? 'Response' : k)]));
+		return Object.fromEntries(Object.keys(x).filter((k) => !IGNORED.has(k)).sort().map((k) => [k,
+			walk(x[k], name === 'Responses' ? 'Response' : k)]));
 	};
 	return JSON.stringify(walk(body));
 }
@@ -35,12 +39,13 @@ function judged({ status, type, body }, unordered) {
 
 /* The tables and keys that a write may have changed. */
 function touched({ op, request }) {
-	const key = (table, from) => [table, Object.fromEntries(KEYS[table].map((k) => [k, from[k]]))];
+	const key = (table, from = {}) => [table, Object.fromEntries((KEYS[table] || []).map((k) => [k, from[k]]))];
 	const of = {
 		PutItem: () => [key(request.TableName, request.Item)],
 		UpdateItem: () => [key(request.TableName, request.Key)],
 		DeleteItem: () => [key(request.TableName, request.Key)],
-		BatchWriteItem: () => Object.entries(request.RequestItems).flatMap(([t, list]) => list.map((w) => key(t, (w.PutRequest || {}).Item || w.DeleteRequest.Key))),
+		BatchWriteItem: () => Object.entries(request.RequestItems).flatMap(([t, list]) => list.map((w) => key(t,
+			(w.PutRequest || {}).Item || (w.DeleteRequest || {}).Key))),
 		TransactWriteItems: () => request.TransactItems.map((a) => Object.values(a)[0]).map((a) => key(a.TableName, a.Item || a.Key)),
 	};
 	return of[op] ? of[op]() : [];
@@ -57,7 +62,8 @@ class Comparison {
 		for (const [TableName, Key] of touched(step)) {
 			const found = await this.ours.call('GetItem', { TableName, Key, ConsistentRead: true });
 			if (found.status === 200) {
-				await (found.body.Item ? this.theirs.call('PutItem', { TableName, Item: found.body.Item }) : this.theirs.call('DeleteItem', { TableName, Key }));
+				await (found.body.Item ? this.theirs.call('PutItem', { TableName, Item: found.body.Item })
+					: this.theirs.call('DeleteItem', { TableName, Key }));
 			}
 		}
 	}
@@ -67,7 +73,8 @@ class Comparison {
 		const differences = [];
 		let starts = [undefined, undefined];
 		for (let page = 0; page < PAGES_MAX; page++) {
-			const ask = (client, start) => client.call(step.op, start ? { ...step.request, ExclusiveStartKey: start } : step.request);
+			const ask = (client, start) => client.call(step.op,
+				start ? { ...step.request, ExclusiveStartKey: start } : step.request);
 			const [ours, theirs] = [await ask(this.ours, starts[0]), await ask(this.theirs, starts[1])];
 			if (judged(ours, step.unordered) !== judged(theirs, step.unordered)) {
 				differences.push({ step, ours, theirs });
@@ -78,6 +85,9 @@ class Comparison {
 			if (!step.pages || !starts[0]) {
 				break;
 			}
+		}
+		if (step.mend) {
+			await this.mend(step);
 		}
 		return differences;
 	}

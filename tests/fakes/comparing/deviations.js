@@ -19,7 +19,8 @@ const DYNALITE = [
 	},
 	{
 		what: 'SPECIFIC_ATTRIBUTES without a projection is let through',
-		matches: ({ step, ours, theirs }) => step.request.Select === 'SPECIFIC_ATTRIBUTES' && said(ours).startsWith('Must specify') && theirs.status === 200,
+		matches: ({ step, ours, theirs }) => step.request.Select === 'SPECIFIC_ATTRIBUTES'
+			&& said(ours).startsWith('Must specify') && theirs.status === 200,
 	},
 	{
 		what: 'attributes that a global index does not hold are left out of its answers; the service refuses to be asked for them',
@@ -39,7 +40,8 @@ const DYNALITE = [
 	},
 	{
 		what: 'literals without an order are let through in < <= > >= and BETWEEN',
-		matches: ({ ours, theirs }) => /operator: (<|<=|>|>=|BETWEEN), operand type/.test(said(ours)) && theirs.type !== 'ValidationException',
+		matches: ({ ours, theirs }) => /operator: (<|<=|>|>=|BETWEEN), operand type/.test(said(ours))
+			&& theirs.type !== 'ValidationException',
 	},
 	{
 		what: 'the empty text has no size',
@@ -51,15 +53,18 @@ const DYNALITE = [
 	},
 	{
 		what: 'a local index is not completed from the table when attributes are asked for that it does not hold',
-		matches: ({ step, ours, theirs }) => step.request.IndexName === 'local' && step.request.ProjectionExpression && ours.status === 200 && theirs.status === 200,
+		matches: ({ step, ours, theirs }) => step.request.IndexName === 'local' && step.request.ProjectionExpression
+			&& ours.status === 200 && theirs.status === 200,
 	},
 	{
 		what: 'an update may make the key of an index empty',
-		matches: ({ step, ours, theirs }) => step.op === 'UpdateItem' && said(ours).includes('secondary index key is not supported') && theirs.status === 200,
+		matches: ({ step, ours, theirs }) => step.op === 'UpdateItem'
+			&& said(ours).includes('secondary index key is not supported') && theirs.status === 200,
 	},
 	{
 		what: 'elements removed from one list in one update are taken out one after the other, by numbers that have moved',
-		matches: ({ step, ours, theirs }) => /REMOVE (\S+)\[\d\], \1\[\d\]/.test(step.request.UpdateExpression) && ours.status === 200 && theirs.status === 200,
+		matches: ({ step, ours, theirs }) => /REMOVE (\S+)\[\d\], \1\[\d\]/.test(step.request.UpdateExpression)
+			&& ours.status === 200 && theirs.status === 200,
 	},
 	{
 		what: 'texts are compared by UTF-16 units where the service compares UTF-8 bytes',
@@ -67,8 +72,30 @@ const DYNALITE = [
 	},
 	{
 		what: 'sums may have more than 38 digits or be too large',
-		matches: ({ step, ours, theirs }) => step.op === 'UpdateItem' && /38 significant digits|Number overflow/.test(said(ours)) && theirs.status === 200,
+		matches: ({ step, ours, theirs }) => step.op === 'UpdateItem'
+			&& /38 significant digits|Number overflow/.test(said(ours)) && theirs.status === 200,
 	},
 ];
 
-module.exports = { dynalite: DYNALITE, moto: [] };
+const MOTO = [
+	{
+		what: 'a repeated ClientRequestToken is done again: it may be cancelled, or change what was changed since',
+		matches: ({ step, ours, theirs }) => step.mend && ours.status === 200 && theirs.type === 'TransactionCanceledException',
+	},
+	{
+		what: 'a token that was used with another request is not refused',
+		matches: ({ ours }) => ours.type === 'IdempotentParameterMismatchException',
+	},
+	{
+		what: 'a page that ends with the last row has no LastEvaluatedKey; the service has one, as it has not looked further',
+		matches: ({ step, ours, theirs }) => step.pages && ours.body.LastEvaluatedKey && !theirs.body.LastEvaluatedKey
+			&& ours.body.Count === theirs.body.Count,
+	},
+	{
+		what: 'TransactGetItems may name an item twice',
+		matches: ({ step, ours, theirs }) => step.op === 'TransactGetItems'
+			&& said(ours).includes('multiple operations on one item') && theirs.status === 200,
+	},
+];
+
+module.exports = { dynalite: DYNALITE, moto: MOTO };

@@ -1,7 +1,7 @@
 /* The requests: tables, then some thousands of random operations on few items, so that they meet, then hand-made corners.
  *
- * A step is { op, request, unordered?, pages? }: unordered answers are compared as sets; pages: the runner goes on with LastEvaluatedKey. Sort keys of
- * indexes are all different, because the order of equal ones is nobody's promise.
+ * A step is { op, request, unordered?, pages? }: unordered answers are compared as sets; pages: the runner goes on with LastEvaluatedKey.
+ * Sort keys of indexes are all different, because the order of equal ones is nobody's promise.
  */
 'use strict';
 
@@ -15,7 +15,8 @@ const attributes = (types) => Object.entries(types).map(([AttributeName, Attribu
 const TABLES = {
 	pager: DESCRIPTION,
 	numbers: {
-		TableName: 'numbers', BillingMode: 'PAY_PER_REQUEST', AttributeDefinitions: attributes({ p: 'N', i: 'B', x: 'S' }), KeySchema: keys('p', 'i'),
+		TableName: 'numbers', BillingMode: 'PAY_PER_REQUEST',
+		AttributeDefinitions: attributes({ p: 'N', i: 'B', x: 'S' }), KeySchema: keys('p', 'i'),
 		LocalSecondaryIndexes: [{ IndexName: 'local', KeySchema: keys('p', 'x'), Projection: { ProjectionType: 'KEYS_ONLY' } }],
 	},
 	plain: {
@@ -69,8 +70,10 @@ class Generator {
 		const writer = new Writer(r);
 		const Item = this.item(table);
 		if (r.chance(6)) {
-			r.weighted([[3, () => { Item[r.one(values.NAMES)] = values.broken(r); }], [1, () => { delete Item.p; }], [1, () => { Item.p = { S: '' }; }],
-				[1, () => { Item.p = { BOOL: true }; }], [1, () => { Item.due = { S: 'x' }; }], [1, () => { Item.g = { L: [] }; }]])();
+			r.weighted([[3, () => { Item[r.one(values.NAMES)] = values.broken(r); }], [1, () => { delete Item.p; }],
+				[1, () => { Item.p = { S: '' }; }],
+				[1, () => { Item.p = { BOOL: true }; }], [1, () => { Item.due = { S: 'x' }; }],
+				[1, () => { Item.g = { L: [] }; }]])();
 		}
 		const more = this.condition(writer);
 		return { op: 'PutItem', request: { TableName: table, Item, ...more, ...writer.placeholders(), ...this.shown_on_failure(),
@@ -81,7 +84,8 @@ class Generator {
 		const { r } = this;
 		const Key = KEYS[table](r);
 		if (r.chance(4)) {
-			r.one([() => { Key.p = { BOOL: true }; }, () => { Key.q = { S: 'x' }; }, () => { delete Key.p; }, () => { Key.p = { S: '' }; }, () => { Key.p = values.broken(r); }])();
+			r.one([() => { Key.p = { BOOL: true }; }, () => { Key.q = { S: 'x' }; }, () => { delete Key.p; },
+				() => { Key.p = { S: '' }; }, () => { Key.p = values.broken(r); }])();
 		}
 		return Key;
 	}
@@ -92,16 +96,19 @@ class Generator {
 		const index = r.chance(20) ? INDEXED[table](r, this.n) : {};
 		const [name] = Object.keys(index);
 		let text = name ? `SET ${name} = ${writer.value(index[name])}` : writer.update();
-		text = r.chance(5) ? r.one([`${text} SET q = :v0`, 'SET p = :v0', `${text},`, 'ADD a :v0, a :v0', 'SET a = b + c + d', 'REMOVE p', '', 'SET a.b = :v0 REMOVE a', 'DROP a']) : text;
+		text = r.chance(5) ? r.one([`${text} SET q = :v0`, 'SET p = :v0', `${text},`, 'ADD a :v0, a :v0',
+			'SET a = b + c + d', 'REMOVE p', '', 'SET a.b = :v0 REMOVE a', 'DROP a']) : text;
 		const more = this.condition(writer);
-		return { op: 'UpdateItem', request: { TableName: table, Key: this.key(table), UpdateExpression: text, ...more, ...writer.placeholders(),
+		return { op: 'UpdateItem', request: { TableName: table, Key: this.key(table), UpdateExpression: text, ...more,
+			...writer.placeholders(),
 			...this.shown_on_failure(), ReturnValues: r.one(['NONE', 'ALL_OLD', 'ALL_NEW', 'UPDATED_OLD', 'UPDATED_NEW']) } };
 	}
 
 	remove(table) {
 		const writer = new Writer(this.r);
 		const more = this.condition(writer);
-		return { op: 'DeleteItem', request: { TableName: table, Key: this.key(table), ...more, ...writer.placeholders(), ...this.shown_on_failure(),
+		return { op: 'DeleteItem', request: { TableName: table, Key: this.key(table), ...more, ...writer.placeholders(),
+			...this.shown_on_failure(),
 			ReturnValues: this.r.one(['NONE', 'ALL_OLD']) } };
 	}
 
@@ -112,7 +119,8 @@ class Generator {
 	get(table) {
 		const writer = new Writer(this.r);
 		const more = this.projected(writer);
-		return { op: 'GetItem', request: { TableName: table, Key: this.key(table), ...more, ...writer.placeholders(), ConsistentRead: this.r.chance(50) } };
+		return { op: 'GetItem', request: { TableName: table, Key: this.key(table), ...more, ...writer.placeholders(),
+			ConsistentRead: this.r.chance(50) } };
 	}
 
 	/* table.index: [partition key, its values, sort key, sort key's type, is it global] */
@@ -134,8 +142,10 @@ class Generator {
 			request.Select = r.one(['COUNT', 'ALL_ATTRIBUTES', 'ALL_PROJECTED_ATTRIBUTES', 'SPECIFIC_ATTRIBUTES']);
 		}
 		const text = parts.join(' AND ');
-		request.KeyConditionExpression = r.chance(4) ? r.one([`NOT ${text}`, parts[0].replace('=', '>'), `${text} OR a = :v0`, `${text} AND ${parts[0]}`, 'a = :v0']) : text;
-		Object.assign(request, writer.placeholders(), r.chance(50) ? { ScanIndexForward: r.chance(50) } : {}, r.chance(20) ? { ConsistentRead: r.chance(70) } : {});
+		request.KeyConditionExpression = r.chance(4)
+			? r.one([`NOT ${text}`, parts[0].replace('=', '>'), `${text} OR a = :v0`, `${text} AND ${parts[0]}`, 'a = :v0']) : text;
+		Object.assign(request, writer.placeholders(), r.chance(50) ? { ScanIndexForward: r.chance(50) } : {},
+			r.chance(20) ? { ConsistentRead: r.chance(70) } : {});
 		const is_paged = range && r.chance(40);
 		return { op: 'Query', request: is_paged ? { ...request, Limit: 1 + r.below(5) } : request, pages: is_paged, unordered: !range };
 	}
@@ -157,7 +167,8 @@ class Generator {
 		if (r.chance(60)) {
 			request.FilterExpression = writer.maybe_broken(writer.condition(), 5);
 		}
-		return { op: 'Scan', request: { ...request, ...this.projected(writer), ...writer.placeholders(), ...(r.chance(20) ? { Select: 'COUNT' } : {}) }, unordered: true };
+		return { op: 'Scan', request: { ...request, ...this.projected(writer), ...writer.placeholders(),
+			...(r.chance(20) ? { Select: 'COUNT' } : {}) }, unordered: true };
 	}
 
 	batch_get() {
@@ -170,14 +181,16 @@ class Generator {
 	batch_write() {
 		const { r } = this;
 		const table = this.table();
-		const writes = r.some(1, 4, () => (r.chance(70) ? { PutRequest: { Item: this.item(table) } } : { DeleteRequest: { Key: KEYS[table](r) } }));
+		const writes = r.some(1, 4, () => (r.chance(70) ? { PutRequest: { Item: this.item(table) } }
+			: { DeleteRequest: { Key: KEYS[table](r) } }));
 		return { op: 'BatchWriteItem', request: { RequestItems: { [table]: writes } } };
 	}
 
 	step() {
 		this.n++;
 		return this.r.weighted([
-			[22, () => this.put(this.table())], [26, () => this.update(this.table())], [8, () => this.remove(this.table())], [10, () => this.get(this.table())],
+			[22, () => this.put(this.table())], [26, () => this.update(this.table())],
+			[8, () => this.remove(this.table())], [10, () => this.get(this.table())],
 			[22, () => this.query()], [6, () => this.scan(this.table())], [2, () => this.batch_get()], [3, () => this.batch_write()],
 		])();
 	}

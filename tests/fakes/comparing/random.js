@@ -3,7 +3,7 @@
 
 class Random {
 	/* avoid: names of what is not to be made (references.js). */
-	constructor(seed, avoid) {
+	constructor(seed, avoid = []) {
 		this.state = seed >>> 0;
 		this.avoid = avoid;
 	}

@@ -2,7 +2,8 @@
 'use strict';
 
 const TEXTS = ['', 'a', 'ab', 'abc', 'b', 'é', '日本', '😀', 'A', ' ', 'a b', '0', '10', '9', 'quote"\\', '\n'];
-const NUMBERS = ['0', '1', '2', '10', '-1', '-10', '0.5', '1.50', '1e3', '-2.5E-3', '99999999999999999999999999999999999999', '007', '+4', '1e-130', '9.9e125'];
+const NUMBERS = ['0', '1', '2', '10', '-1', '-10', '0.5', '1.50', '1e3', '-2.5E-3', '99999999999999999999999999999999999999',
+	'007', '+4', '1e-130', '9.9e125'];
 const BYTES = ['', 'AA==', 'AAE=', '/w==', 'YWJj', 'YWI='];
 const NAMES = ['a', 'b', 'c', 'n', 'm', 'l', 's', 't'];
 
@@ -42,8 +43,10 @@ function equal_to(r) {
 }
 
 /* Something that is no value, or not this one. */
-const BROKEN = [{}, { S: 5 }, { S: 'a', N: '1' }, { N: 'x' }, { N: '' }, { N: '1e126' }, { N: '1'.repeat(39) }, { SS: [] }, { NS: [] }, { BS: [] }, { SS: ['a', 'a'] },
-	{ NS: ['1', '1.0'] }, { NULL: false }, { B: 'x' }, { L: [{}] }, { M: { a: { SS: [] } } }, { X: 'a' }, 'a', { L: 'a' }, { M: [] }, { BOOL: 'maybe' }];
+const BROKEN = [{}, { S: 5 }, { S: 'a', N: '1' }, { N: 'x' }, { N: '' }, { N: '1e126' }, { N: '1'.repeat(39) }, { SS: [] },
+	{ NS: [] }, { BS: [] }, { SS: ['a', 'a'] },
+	{ NS: ['1', '1.0'] }, { NULL: false }, { B: 'x' }, { L: [{}] }, { M: { a: { SS: [] } } }, { X: 'a' }, 'a', { L: 'a' },
+	{ M: [] }, { BOOL: 'maybe' }];
 
 function broken(r) {
 	return r.one(BROKEN);

@@ -116,7 +116,8 @@ function capacity(given) {
 function index_described(table, index, more) {
 	const view = table.view(index.IndexName);
 	return {
-		IndexName: index.IndexName, KeySchema: index.KeySchema, Projection: index.Projection, IndexSizeBytes: 0, ItemCount: view.rows.size,
+		IndexName: index.IndexName, KeySchema: index.KeySchema, Projection: index.Projection, IndexSizeBytes: 0,
+		ItemCount: view.rows.size,
 		IndexArn: `${ARN}${table.name}/index/${index.IndexName}`, ...more,
 	};
 }
@@ -154,10 +155,12 @@ function describe_table(database, { TableName }) {
 function delete_table(database, { TableName }) {
 	const table = any_table(database, TableName);
 	if (database.status(table) !== 'ACTIVE') {
-		throw new Refusal('ResourceInUseException', `Attempt to change a resource which is still in use: Table is being created: ${TableName}`);
+		throw new Refusal('ResourceInUseException',
+			`Attempt to change a resource which is still in use: Table is being created: ${TableName}`);
 	}
 	if (table.description.DeletionProtectionEnabled) {
-		throw invalid(`Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first: ${TableName}`);
+		throw invalid('Resource cannot be deleted as it is currently protected against deletion. '
+			+ `Disable deletion protection first: ${TableName}`);
 	}
 	database.drop_table(TableName);
 	return { TableDescription: described(database, table, 'DELETING') };
@@ -184,7 +187,8 @@ function update_ttl(database, { TableName, TimeToLiveSpecification: wanted }) {
 
 function describe_ttl(database, { TableName }) {
 	const { ttl } = any_table(database, TableName);
-	return { TimeToLiveDescription: ttl === undefined ? { TimeToLiveStatus: 'DISABLED' } : { TimeToLiveStatus: 'ENABLED', AttributeName: ttl } };
+	return { TimeToLiveDescription: ttl === undefined ? { TimeToLiveStatus: 'DISABLED' }
+		: { TimeToLiveStatus: 'ENABLED', AttributeName: ttl } };
 }
 
 module.exports = {

@@ -57,9 +57,16 @@ class Database {
 		}
 	}
 
-	note(record) {
-		if (this.journal !== undefined) {
-			fs.writeSync(this.journal, JSON.stringify(record) + '\n');
+	/* make: gives the record, if one is kept. A journal that cannot be written ends the server: nothing may be answered that is not in it. */
+	note(make) {
+		if (this.journal === undefined) {
+			return;
+		}
+		try {
+			fs.appendFileSync(this.journal, JSON.stringify(make()) + '\n');
+		} catch (error) {
+			console.error(`serve: ${this.options.journal} cannot be written, so the server ends: ${error.message}`);
+			process.exit(1);
 		}
 	}
 
@@ -81,19 +88,19 @@ class Database {
 	}
 
 	add_table(description) {
-		this.note({ create: description });
+		this.note(() => ({ create: description }));
 		const table = new Table(description);
 		this.tables.set(table.name, table);
 		return table;
 	}
 
 	drop_table(name) {
-		this.note({ drop: name });
+		this.note(() => ({ drop: name }));
 		this.tables.delete(name);
 	}
 
 	set_ttl(table, attribute) {
-		this.note({ ttl: { table: table.name, attribute } });
+		this.note(() => ({ ttl: { table: table.name, attribute } }));
 		table.ttl = attribute;
 	}
 
@@ -114,12 +121,15 @@ class Database {
 		return this.held.size > 0 && this.held.has(table.name + '\0' + place);
 	}
 
-	/* changes: [{ table, place, row }], row undefined to delete; all of them or, if the journal cannot be written, none. */
+	/* A change as the journal has it: [table, item], [table, null, key], or undefined where there was nothing to delete. */
+	written({ table, place, row }) {
+		const old = row ? undefined : table.get(place);
+		return row ? [table.name, row.item] : old && [table.name, null, table.key_of(old.item)];
+	}
+
+	/* changes: [{ table, place, row }], row undefined to delete; all of them. */
 	commit(changes, token) {
-		if (this.journal !== undefined) {
-			this.note({ token, writes: changes.map(({ table, place, row }) => (row ? [table.name, row.item]
-				: [table.name, null, table.get(place) && table.key_of(table.get(place).item)])).filter(([, item, key]) => item || key) });
-		}
+		this.note(() => ({ token, writes: changes.map((c) => this.written(c)).filter(Boolean) }));
 		const lag = this.options.gsi_lag_ms;
 		const now = this.now();
 		for (const { table, place, row } of changes) {

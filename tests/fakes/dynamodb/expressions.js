@@ -152,7 +152,8 @@ function check_literals(operator, args) {
 			throw invalid(`Operator or function requires a document path; operator or function: ${operator}`);
 		}
 		if (types && arg.kind === 'value' && !types.includes(values.type_of(arg.value))) {
-			throw invalid(`Incorrect operand type for operator or function; ${/[<>B]/.test(operator) ? 'operator' : 'operator or function'}: `
+			throw invalid('Incorrect operand type for operator or function; '
+				+ `${/[<>B]/.test(operator) ? 'operator' : 'operator or function'}: `
 				+ `${operator}, operand type: ${values.type_of(arg.value)}`);
 		}
 	});

@@ -1,7 +1,7 @@
 /* What becomes of a request whom a fault has befallen (faults.js says which): one function for each kind.
  *
- * Each gets { op, request, ms, roll, database, run, reply, refuse, drop, later }: run() does the request now and gives the answer; reply(answer),
- * refuse(type) and drop() end the exchange; later(f) calls f after ms. Nothing else is known here of HTTP.
+ * Each gets { op, request, ms, roll, database, run, reply, refuse, drop, later }: run() does the request now and gives the answer;
+ * reply(answer), refuse(type) and drop() end the exchange; later(f) calls f after ms. Nothing else is known here of HTTP.
  */
 'use strict';
 

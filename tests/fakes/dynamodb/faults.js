@@ -40,9 +40,11 @@ function parse(spec) {
 		const m = /^(?:(\w+)\.)?([\w-]+)=([0-9.]+)(?::(\d+))?$/.exec(entry);
 		const [, op, kind, probability, ms] = m || [];
 		if (!m || !Object.hasOwn(KINDS, kind) || !(Number(probability) <= 1) || (op && !KINDS[kind][0].includes(op))) {
-			throw new Error(`faults: '${entry}' is not [OPERATION.]kind=probability[:ms] with a kind of: ${Object.keys(KINDS).join(' ')}`);
+			throw new Error(`faults: '${entry}' is not [OPERATION.]kind=probability[:ms] `
+				+ `with a kind of: ${Object.keys(KINDS).join(' ')}`);
 		}
-		return { kind, ops: op ? [op] : KINDS[kind][0], probability: Number(probability), ms: ms === undefined ? KINDS[kind][1] : Number(ms) };
+		return { kind, ops: op ? [op] : KINDS[kind][0], probability: Number(probability),
+			ms: ms === undefined ? KINDS[kind][1] : Number(ms) };
 	});
 }
 

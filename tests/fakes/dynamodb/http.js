@@ -14,7 +14,8 @@ const { accept } = require('./shapes');
 const sigv4 = require('./sigv4');
 
 const OPERATIONS = {
-	...require('./admin').OPERATIONS, ...require('./items').OPERATIONS, ...require('./query').OPERATIONS, ...require('./transactions').OPERATIONS,
+	...require('./admin').OPERATIONS, ...require('./items').OPERATIONS, ...require('./query').OPERATIONS,
+	...require('./transactions').OPERATIONS,
 };
 const BODY_MAX = 16 << 20;
 const TARGET = 'DynamoDB_20120810.';

@@ -54,7 +54,8 @@ function updated(table, write, place, old) {
 }
 
 /* kind: the row that the write leaves; a check leaves everything alone. */
-const LEAVES = { Put: (table, write, place) => table.row(write.request.Item, place), Update: updated, Delete: () => undefined, ConditionCheck: (table, write, place, old) => old };
+const LEAVES = { Put: (table, write, place) => table.row(write.request.Item, place), Update: updated, Delete: () => undefined,
+	ConditionCheck: (table, write, place, old) => old };
 
 /* Finds the write's table and item; throws where the key does not fit. */
 function locate(database, write) {
@@ -144,7 +145,8 @@ function batch_get(database, request) {
 	for (const { TableName, given, projection } of reads) {
 		const table = database.table(TableName);
 		const seen = new Set();
-		given.Keys.forEach((key) => no_duplicates(table, seen, table.place_of_key(key), 'Provided list of item keys contains duplicates'));
+		given.Keys.forEach((key) => no_duplicates(table, seen, table.place_of_key(key),
+			'Provided list of item keys contains duplicates'));
 		Responses[TableName] = [];
 		for (const Key of given.Keys) {
 			const found = read_one(database, { TableName, Key, projection });

@@ -107,7 +107,8 @@ function range_of(view, conditions) {
 /* [first, first beyond] of a segment of the space of hashes. */
 function segment_of({ Segment, TotalSegments }) {
 	if ((Segment === undefined) !== (TotalSegments === undefined)) {
-		throw invalid(Segment === undefined ? 'The Segment parameter is required but was not present in the request when parameter TotalSegments is present'
+		throw invalid(Segment === undefined
+			? 'The Segment parameter is required but was not present in the request when parameter TotalSegments is present'
 			: 'The TotalSegments parameter is required but was not present in the request when Segment parameter is present');
 	}
 	if (Segment === undefined) {
@@ -161,7 +162,8 @@ function check_select(request, view) {
 	}
 }
 
-/* What a read sees of an item, filter included: a global index only what it holds; a local one is completed from the table when more is asked for. */
+/* What a read sees of an item, filter included: a global index only what it holds; a local one is completed from the table when more
+ * is asked for. */
 function sight(request, view, projection) {
 	const asked = projection ? projection.map(([name]) => name) : [];
 	const missing = view.only ? [...new Set(asked)].filter((name) => !view.only.includes(name)) : [];

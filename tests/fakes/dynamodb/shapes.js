@@ -62,7 +62,8 @@ const read = {
 const OPERATIONS = {
 	BatchGetItem: {
 		RequestItems: needed(map(struct({
-			Keys: needed(list(item, { min: 1, max: 100 })), ConsistentRead: flag, ProjectionExpression: text(), ExpressionAttributeNames,
+			Keys: needed(list(item, { min: 1, max: 100 })), ConsistentRead: flag, ProjectionExpression: text(),
+			ExpressionAttributeNames,
 			...old_way('AttributesToGet'),
 		}), { min: 1, max: 25 })),
 		ReturnConsumedCapacity,

@@ -121,13 +121,15 @@ function check_date(date, now_ms) {
 function check_scope(scope, date) {
 	const [day, region, service, end, ...rest] = scope;
 	if (!region || rest.length || end !== 'aws4_request') {
-		throw new Refusal('IncompleteSignatureException', `Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '${scope.join('/')}'`);
+		throw new Refusal('IncompleteSignatureException',
+			`Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '${scope.join('/')}'`);
 	}
 	if (service !== 'dynamodb') {
-		throw wrong(`Credential should be scoped to correct service: 'dynamodb'. `);
+		throw wrong("Credential should be scoped to correct service: 'dynamodb'. ");
 	}
 	if (day !== date.slice(0, 8)) {
-		throw wrong(`Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${day}' != '${date.slice(0, 8)}', from '${date}'.`);
+		throw wrong('Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '
+			+ `'${day}' != '${date.slice(0, 8)}', from '${date}'.`);
 	}
 }
 

@@ -223,7 +223,8 @@ const EMPTY = {
 function check_key_value(name, content, type, position, [before, after]) {
 	const size = type === 'S' ? Buffer.byteLength(content) : type === 'B' ? Buffer.byteLength(content, 'base64') : 1;
 	if (size === 0) {
-		throw invalid(`${before}The AttributeValue for a key attribute cannot contain an empty ${type === 'S' ? 'string' : 'binary'} value. ${after}`);
+		throw invalid(`${before}The AttributeValue for a key attribute cannot contain an empty `
+			+ `${type === 'S' ? 'string' : 'binary'} value. ${after}`);
 	}
 	if (position === 0 && size > HASH_KEY_MAX) {
 		throw bad_parameter('Size of hashkey has exceeded the maximum size limit of2048 bytes');

@@ -33,6 +33,9 @@ struct desk {
 	struct rng rng;
 	int64_t now;
 	enum store_rc health;
+	struct api_standby standby;
+	bool leads;                      /* a standby that leads takes commands */
+	int order;                       /* the latest it was given; -1: none */
 	/* the request to come */
 	struct header headers[8];
 	size_t n_headers;
@@ -152,6 +155,30 @@ static void desk_log(void *ctx, enum log_level level, const char *text)
 	buf_fmt(&((struct desk *)ctx)->log, "%d %s\n", (int)level, text);
 }
 
+static const char *desk_refuses(void *ctx)
+{
+	return ((struct desk *)ctx)->leads ? NULL : "It stands by: send it elsewhere.";
+}
+
+static struct str desk_part(void *ctx)
+{
+	return ((struct desk *)ctx)->leads ? S("leading") : S("standby");
+}
+
+static void desk_show(void *ctx, struct buf *b)
+{
+	buf_fmt(b, "{\"part\":\"%s\",\"primary\":\"http://elsewhere\"}", desk_part(ctx).p);
+}
+
+static bool desk_order(void *ctx, enum standby_order order, struct str actor, struct buf *why)
+{
+	struct desk *d = ctx;
+	d->order = (int)order;
+	if (d->leads == (order == ORDER_LEAD))
+		buf_fmt(why, "%.*s cannot.", STR_ARG(actor));
+	return why->n == 0;
+}
+
 static void desk_replica(void *ctx, struct replica *ret)
 {
 	int64_t now = ((struct desk *)ctx)->now;
@@ -166,12 +193,12 @@ static void desk_key(struct door_key *k, const char *source, const char *key, co
 	k->service = str_c(service);
 }
 
-static UNUSED struct desk *desk_open(void)
+static UNUSED struct desk *desk_open_as(bool stands_by)
 {
 	static const char *const services[] = { "checkout", "ledger", "postgres-main" };
 	struct desk *d = calloc(1, sizeof *d);
 	*d = (struct desk){ .a = ARENA(256 << 20), .now = 1800000000000, .rng = rng_seeded(7), .head = BUF(1 << 20), .body = BUF(64 << 20), .log = BUF(1 << 20),
-		.room = SIZE_MAX };
+		.room = SIZE_MAX, .order = -1 };
 	d->w.services.v = NEWN(&d->a, struct service, COUNT(services));
 	for (size_t i = 0; i < COUNT(services); i++)
 		d->w.services.v[d->w.services.n++] = (struct service){ .id = str_c(services[i]), .policy = S("p") };
@@ -186,10 +213,16 @@ static UNUSED struct desk *desk_open(void)
 	struct buf why = BUF(1024);
 	assert(store_open(S("memory"), &o, &d->store, &why) == STORE_OK);
 	buf_free(&why);
+	d->standby = (struct api_standby){ d, desk_refuses, desk_part, desk_show, desk_order };
 	struct api_env env = { d, d->store, desk_now, desk_now, desk_random, desk_post, desk_extra, desk_metrics, desk_health, desk_log,
-		desk_replica };
+		desk_replica, stands_by ? &d->standby : NULL };
 	d->api = api_new(&env, &d->setup);
 	return d;
+}
+
+static UNUSED struct desk *desk_open(void)
+{
+	return desk_open_as(false);
 }
 
 static UNUSED void desk_close(struct desk *d)

@@ -22,7 +22,7 @@ static void every_pair_of_state_and_event_obeys_the_laws(void **state)
 			if (m.to == RESOLVED && from != RESOLVED)
 				assert_int_equal(ev, EV_RESOLVE);
 		}
-	assert_int_equal(allowed, 10);
+	assert_int_equal(allowed, 13);
 }
 
 static struct str opened(struct town *t, const char *service)

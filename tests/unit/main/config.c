@@ -247,6 +247,27 @@ static void the_environment_overrides_where_to_listen(void **state)
 	done(&t);
 }
 
+static void the_environment_names_region_and_table_where_the_file_does_not(void **state)
+{
+	static const struct { const char *text, *region, *table; } row[] = {
+		{ "storage: {driver: dynamodb}\n", "us-east-1", "incidents" },
+		{ "# env: AWS_DEFAULT_REGION=eu-west-1\nstorage: {driver: dynamodb}\n", "eu-west-1", "incidents" },
+		{ "# env: AWS_REGION=us-west-2\nstorage: {driver: dynamodb}\n", "us-west-2", "incidents" },
+		{ "# env: DYNAMODB_TABLE_NAME=pager\nstorage: {driver: dynamodb}\n", "us-east-1", "pager" },
+		{ "# env: AWS_REGION=us-west-2\nstorage: {driver: dynamodb, region: eu-north-1}\n", "eu-north-1", "incidents" },
+		{ "# env: DYNAMODB_TABLE_NAME=pager\nstorage: {driver: dynamodb, table: mine}\n", "us-east-1", "mine" },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct trial t;
+		load(&t, str_c(row[i].text), "x.yaml", false);
+		assert_non_null(t.config);
+		assert_true(str_eq(t.config->file.storage.region, str_c(row[i].region)));
+		assert_true(str_eq(t.config->file.storage.table, str_c(row[i].table)));
+		done(&t);
+	}
+}
+
 static void without_secrets_the_rest_is_still_checked(void **state)
 {
 	(void)state;
@@ -438,6 +459,7 @@ int main(void)
 		cmocka_unit_test(what_is_shown_reads_back_the_same_and_holds_no_secret),
 		cmocka_unit_test(as_json_it_is_the_same_tree),
 		cmocka_unit_test(the_environment_overrides_where_to_listen),
+		cmocka_unit_test(the_environment_names_region_and_table_where_the_file_does_not),
 		cmocka_unit_test(without_secrets_the_rest_is_still_checked),
 		cmocka_unit_test(a_file_that_is_not_there_or_too_large_is_no_configuration),
 		cmocka_unit_test(too_many_values_are_refused),
