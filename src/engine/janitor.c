@@ -177,25 +177,14 @@ static void sweep_alerts(struct engine *e)
 	store_docs_free(&docs);
 }
 
-/* One replica forgets for all of them, another one every ten minutes: it is in no hurry, and two that delete the same lose races. */
-static bool is_our_turn(struct engine *e)
-{
-	enum { TURN_MS = 10 * 60 * 1000 };
-	return engine_is_mine(e, arena_fmt(&e->step_mem, "janitor/%lld", (long long)(e->now_ms / TURN_MS)), NULL, e->now_ms);
-}
-
 void janitor_step(struct engine *e)
 {
 	struct janitor *j = &e->janitor;
 	if (e->now_ms < j->next_ms)
 		return;
-	j->next_ms = e->now_ms + JANITOR_EVERY_MS;
-	if (!is_our_turn(e))
-		return;
 	j->has_more = false;
 	purge_expired(e);
 	forget_incidents(e);
 	sweep_alerts(e);
-	if (j->has_more)
-		j->next_ms = e->now_ms + 1000;
+	j->next_ms = e->now_ms + (j->has_more ? 1000 : JANITOR_EVERY_MS);
 }
