@@ -2,7 +2,7 @@
  *
  * A document is (kind, id) -> { ver, token, due, expire, idx[], body }.
  *   ver     starts at 1, +1 on every committed write of that document, never goes back.
- *   token   128-bit id of the commit that wrote this version; written by the store, readable by store_get.
+ *   token   128-bit id of the commit that wrote this version; written by the store, told by every reader.
  *   due     store time at which somebody must look at the document, or STORE_NO_DUE. The timer index.
  *   expire  store time after which store_purge may remove it, or STORE_NO_DUE. Documents with a due are never purged.
  *   idx     up to STORE_IDX listing keys. Listing only.

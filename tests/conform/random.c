@@ -1,7 +1,6 @@
 /* random.c - the same random calls to the store under test and to a memory store; every answer must be the same.
  *
- * STORE_OPS: how many; through a wrapper a tenth, and of a store that asks a server once for each shard a tenth too unless the number is given.
- * Two shards, so that answers are merged, and are still many a second.
+ * STORE_OPS: how many; through a wrapper a tenth, and of a store that asks a server a tenth too unless the number is given. Two shards, so that answers are merged, and are still many a second.
  */
 #define RIG_SHARDS 2
 #include "tests/conform/rig.h"
@@ -144,8 +143,6 @@ static void random_operations_answer_as_memory_does(void **state)
 	struct arena a = ARENA(1 << 20);
 	if (env)
 		assert_true(str_int(str_c(env), &ops));
-	else if (strcmp(t.r->v->backend->name, "dynamodb") == 0)
-		ops /= 10;
 	ops /= t.r->v->wrap == PLAIN ? 1 : 10;
 	OK(open_store(t.r, "memory", &t.model, &why));
 	for (int64_t i = 0; i < ops; i++) {

@@ -193,7 +193,10 @@ UNUSED static struct store_result commit_as(struct rig *r, uint64_t token, const
 
 UNUSED static enum store_rc commit_one(struct rig *r, struct store_write w)
 {
-	return commit_as(r, fresh_token(), &w, 1).rc;
+	enum store_rc rc = STORE_BUSY;
+	for (int tries = 0; rc == STORE_BUSY && tries < 20; tries++)       /* not applied, and a crowd may be told so */
+		rc = commit_as(r, fresh_token(), &w, 1).rc;
+	return rc;
 }
 
 /* What is due, over all shards. */
