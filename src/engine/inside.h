@@ -28,7 +28,7 @@ struct job_list { struct job **v; size_t n, cap; };
 
 /* Where the walks over what may be forgotten are. */
 struct janitor {
-	int64_t next_ms;                 /* store time of the next look */
+	int64_t next_ms, next_sweep_ms;  /* store time of the next look; of the next one at alerts */
 	bool has_more;                   /* the last one did not get to its end */
 	char after[64];                  /* resolved incidents: the key to go on from */
 	unsigned shard;                  /* alerts: the scan's place */
@@ -69,11 +69,12 @@ struct engine {
 	int64_t cursor_ms;               /* of those who believe a due index may be read on from where they were */
 #endif
 	size_t page_scan, timer_scan;    /* how much of what is due to look at; grows while the first of it is not for us, or has no room */
+	int64_t deep_page_ms;            /* store time before which only the first pages are looked at, however far page_scan reaches */
 	int64_t next_beyond_log_ms;      /* store time before which a document that a newer program wrote is not spoken of again */
 };
 
 /* What another replica has written must be found by looking: soon enough for its pages, often enough for every slot of share.h. */
-enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_EVERY_MS = 60 * 1000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
+enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_EVERY_MS = 60 * 1000, SWEEP_EVERY_MS = 10 * 60 * 1000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
 	CALM_MS = 3000 };
 
 /* Counts what a committed member did. */
