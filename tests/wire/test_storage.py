@@ -389,3 +389,13 @@ def what_is_not_understood_is_answered_with_what_is_near(t):
     assert 'there is no store at' in err, err
     t.eq(command('fsck', '--from', 'sqlite:none.db', cwd=server.where, env=server.env)[0], 1)
     assert not (server.where / 'none.db').exists()
+
+
+@test
+def a_store_that_is_kept_from_us_is_not_called_missing(t):
+    server = t.server(start=False)
+    (server.where / 'loop').symlink_to('loop')              # what root, too, cannot get behind
+    for store in 'sqlite:loop', 'sqlite:loop/tocsin.db', 'json:loop', 'json:loop/journal':
+        for command_of in ('fsck',), ('migrate', 'status'), ('backup', 'a.backup'):
+            _, err = tool(server, *command_of, '--from', store, code=1)
+            assert 'cannot be looked at: Too many levels' in err, err
