@@ -5,7 +5,7 @@
  * at one after the other, a few each time; each is deleted by version, in the same transaction as the last of its timeline, so a crash
  * or another replica's janitor leaves nothing behind that would not be found again.
  *
- * And a few alerts each time, round and round: further dedup keys of a grouped incident, which nobody closed when it was resolved.
+ * And now and then a few alerts, round and round: further dedup keys of a grouped incident, which nobody closed when it was resolved.
  */
 #include "engine/inside.h"
 #include "base/digest.h"
@@ -42,12 +42,13 @@ static struct store_write removal(const struct store_doc *d)
 	return (struct store_write){ .op = STORE_DELETE, .kind = d->kind, .id = d->id, .expect = d->ver };
 }
 
-/* What of this kind belongs to an incident: its id is in front of theirs. Adds deletions; false: the store failed, or something is still due. */
+/* What of this kind belongs to an incident: its id is in front of theirs. Adds deletions, the latest first; false: the store failed, or something
+ * is still due. */
 static bool add_children(struct engine *e, enum kind kind, struct str incident, struct store_write *w, size_t max, size_t *n)
 {
 	struct store_docs docs = { 0 };
 	struct str lo = arena_fmt(&e->janitor.mem, "%.*s/", STR_ARG(incident)), hi = arena_fmt(&e->janitor.mem, "%.*s0", STR_ARG(incident));
-	enum store_rc rc = *n < max ? store_list(e->env.store, (store_kind)kind, STORE_BY_ID, lo, hi, false, max - *n, &docs) : STORE_OK;
+	enum store_rc rc = *n < max ? store_list(e->env.store, (store_kind)kind, STORE_BY_ID, lo, hi, true, max - *n, &docs) : STORE_OK;
 	bool ok = rc == STORE_OK;
 	engine_saw(e, rc);
 	for (size_t i = 0; i < docs.n && ok; i++) {
@@ -59,8 +60,8 @@ static bool add_children(struct engine *e, enum kind kind, struct str incident, 
 	return ok;
 }
 
-/* One transaction's worth of an incident's family. The incident itself goes with the last of it; until then it is found again. Pages first:
- * one that is still owed keeps everything. */
+/* One transaction's worth of an incident's family. Pages first: one that is still owed keeps everything. The line that says how it began goes
+ * last, with the incident itself; until then both are found again. */
 static void forget_incident(struct engine *e, const struct store_doc *d)
 {
 	struct store_write w[STORE_WRITES_MAX];
@@ -68,9 +69,12 @@ static void forget_incident(struct engine *e, const struct store_doc *d)
 	bool ok = add_children(e, KIND_page, d->id, w, COUNT(w), &n) && add_children(e, KIND_entry, d->id, w, COUNT(w), &n);
 	if (!ok)
 		return;
-	e->janitor.has_more |= n == COUNT(w);
-	if (n < COUNT(w))
+	bool is_all = n < COUNT(w);
+	e->janitor.has_more |= !is_all;
+	if (is_all)
 		w[n++] = removal(d);
+	else
+		n--;                                               /* it may have been the very last */
 	(void)commit_one(e, w, n);                                 /* it is counted; what was not deleted is found again */
 }
 
@@ -177,25 +181,17 @@ static void sweep_alerts(struct engine *e)
 	store_docs_free(&docs);
 }
 
-/* One replica forgets for all of them, another one every ten minutes: it is in no hurry, and two that delete the same lose races. */
-static bool is_our_turn(struct engine *e)
-{
-	enum { TURN_MS = 10 * 60 * 1000 };
-	return engine_is_mine(e, arena_fmt(&e->step_mem, "janitor/%lld", (long long)(e->now_ms / TURN_MS)), NULL, e->now_ms);
-}
-
 void janitor_step(struct engine *e)
 {
 	struct janitor *j = &e->janitor;
 	if (e->now_ms < j->next_ms)
 		return;
-	j->next_ms = e->now_ms + JANITOR_EVERY_MS;
-	if (!is_our_turn(e))
-		return;
 	j->has_more = false;
 	purge_expired(e);
 	forget_incidents(e);
-	sweep_alerts(e);
-	if (j->has_more)
-		j->next_ms = e->now_ms + 1000;
+	if (e->now_ms >= j->next_sweep_ms) {
+		sweep_alerts(e);
+		j->next_sweep_ms = e->now_ms + SWEEP_EVERY_MS;
+	}
+	j->next_ms = e->now_ms + (j->has_more ? 1000 : JANITOR_EVERY_MS);
 }

@@ -212,7 +212,10 @@ static void on_alert(struct checks *c, const struct change *ch)
 {
 	const struct fact_alert *a = &ch->is->alert;
 	struct change inc;
+	bool is_ended = ch->was && ch->was->alert.is_open && !a->is_open;      /* which folds nothing in */
 	if (!memory_peek(c->s->memory, KIND_incident, a->incident, &inc)) {
+		if (is_ended)
+			return;
 		broken(c->s, I2, "alert %.*s is folded into incident %.*s, which does not exist", STR_ARG(a->dedup_key), STR_ARG(a->incident));
 		return;
 	}
