@@ -163,11 +163,14 @@ static void sort(struct names_list *l)
 
 /* The incident here, as far as it matters for asking; zeros when it is not there. */
 struct own { int64_t entries, reign; };
-static struct own own_of(struct arena *a, const struct store_doc *d)
+static struct own own_of(const struct store_doc *d)
 {
+	struct arena a = ARENA(SCRATCH_MAX);
 	struct str why;
-	const struct jv *j = d->ver ? json_parse_own(a, d->body, &why) : NULL;
-	return (struct own){ number(j, S("entries"), 0), number(j, S("reign"), 0) };
+	const struct jv *j = d->ver ? json_parse_own(&a, d->body, &why) : NULL;
+	struct own own = { number(j, S("entries"), 0), number(j, S("reign"), 0) };
+	arena_free(&a);
+	return own;
 }
 
 static bool was_led(const struct round *r, struct own own)
@@ -178,7 +181,7 @@ static bool was_led(const struct round *r, struct own own)
 /* With its timeline from where ours ends; all of it when ours was led here, because then it is not the same. */
 static void want_incident(struct round *r, struct str id, const struct store_doc *here)
 {
-	struct own own = own_of(&r->scratch, here);
+	struct own own = own_of(here);
 	ADD(r->a, &r->incidents, struct str, entry_id(r->a, id, was_led(r, own) ? 0 : own.entries));
 }
 
@@ -285,11 +288,11 @@ static bool forget_reign(struct round *r, const struct store_doc *theirs, const 
 	struct store_docs docs = { 0 };
 	const store_kind kind = KIND_incident;
 	enum store_rc rc = store_get(r->c->store, &kind, &theirs->id, 1, &docs);
-	bool is_ours = rc == STORE_OK && was_led(r, own_of(&r->scratch, &docs.v[0]));
+	bool is_ours = rc == STORE_OK && was_led(r, own_of(&docs.v[0]));
 	store_docs_free(&docs);
 	if (!store_says(r, rc) || !is_ours)
 		return r->why.n == 0;
-	struct own now = own_of(&r->scratch, theirs);
+	struct own now = own_of(theirs);
 	return remove_from(r, KIND_entry, theirs->id, entry_id(r->a, theirs->id, now.entries), NULL) &&
 	    remove_from(r, KIND_page, theirs->id, arena_fmt(r->a, "%.*s/", STR_ARG(theirs->id)), brought);
 }

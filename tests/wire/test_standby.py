@@ -9,7 +9,7 @@ import threading
 import time
 
 from check import test
-from tocsin import until
+from tocsin import PLAIN, until
 
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent))
 import servers                                                      # noqa: E402
@@ -502,3 +502,15 @@ def a_primary_writes_nothing_into_a_standby_that_is_the_standbys_own(t):
     stored = (standby.where / 'all.backup').read_text()
     t.eq([d['id'] for d in own if json.dumps(d['id']) in stored], ['self'])
     assert 'leading' not in stored and '"reign' not in stored, stored
+
+
+@test
+def alerts_with_thousands_of_details_are_copied_like_others(t):
+    pair = Pair(t)
+    t.eq(pair.standby.stop(), 0)                            # so that it asks for all of them at once
+    for n in range(20):
+        sent = pair.primary.request('POST', '/in/' + PLAIN, [{'title': 'd%d' % n, 'dedup_key': 'd%d' % n, 'details': [0] * 15000}])
+        t.eq(sent.status, 202)
+    pair.standby.start()
+    pair.wait_same(20)
+    t.eq(len(pair.standby.incidents('?limit=200')), 20)
