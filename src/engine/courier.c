@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { CLAIMS_WHEN_BUSY = 8, SCAN_MIN = 256, SCAN_MAX = 1 << 16, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250,
-	PEEK_ARENA = 8 << 20,
+	DEEP_EVERY_MS = 1000, PEEK_ARENA = 8 << 20,
 	SEND_TAKES_MS = 11 * 1000 };     /* a send begins within 1 s of its read and ends within 10 s */
 
 static const struct outlet *outlet_find(const struct setup *s, struct str id)
@@ -230,19 +230,25 @@ static void claim_one(struct engine *e, const struct store_doc *d)
 	e->found[e->n_found++] = (struct found){ { .kind = d->kind, .id = p->id, .ver = d->ver, .due = d->due, .expire = d->expire }, p };
 }
 
-/* How far to look next time: further while nothing in reach can go out or is ours, less again when there is no such crowd. */
-static void scan_next(struct engine *e, size_t seen, bool is_crowded, bool is_flowing)
+/* How far to look next time: further while nothing in reach can go out or is ours, less again when there is no such crowd. Past a crowd that
+ * goes out as fast as its channel takes it we look once a second only: at every step that would cost more than all the sending. */
+static void scan_next(struct engine *e, size_t limit, size_t seen, bool is_crowded, bool is_flowing)
 {
-	if (is_flowing)
+	bool is_deep = limit == e->page_scan;
+	if (is_flowing || (!is_deep && seen < limit))
 		e->page_scan = 0;
-	else if (is_crowded)
+	else if (is_deep && is_crowded)
 		e->page_scan *= 2;
-	else if (seen < e->page_scan / 2)
+	else if (is_deep && seen < limit / 2)
 		e->page_scan /= 2;
+	if (is_deep && !is_crowded && limit > SCAN_MIN)
+		e->deep_page_ms = e->now_ms + DEEP_EVERY_MS;
+	if (!is_deep && e->page_scan && e->deep_page_ms < e->next_page_ms)
+		e->next_page_ms = e->deep_page_ms;
 }
 
-/* Claims what is due, lowest first, as much as the channels take. */
-static void claim(struct engine *e, const struct store_docs *docs)
+/* Claims what is due, lowest first, as much as the channels take. docs: the first of it, `limit` at most. */
+static void claim(struct engine *e, const struct store_docs *docs, size_t limit)
 {
 	struct rooms rooms = rooms_new(e);
 	struct arena peek = ARENA(PEEK_ARENA);
@@ -264,8 +270,8 @@ static void claim(struct engine *e, const struct store_docs *docs)
 	}
 	arena_free(&peek);
 	size_t n = seen[LOOK_CLAIM];
-	bool is_crowded = n == 0 && due == docs->n && docs->n == e->page_scan && docs->n < SCAN_MAX;
-	scan_next(e, docs->n, is_crowded, n == max);
+	bool is_crowded = n == 0 && due == docs->n && docs->n == limit && limit == e->page_scan && limit < SCAN_MAX;
+	scan_next(e, limit, docs->n, is_crowded, n == max);
 	if (n < max && later != INT64_MAX && later + e->now_err_ms < e->next_page_ms)
 		e->next_page_ms = later + e->now_err_ms;
 	if (seen[LOOK_NO_ROOM] > 0 && e->now_ms + FULL_MS < e->next_page_ms)
@@ -282,13 +288,14 @@ void courier_look(struct engine *e)
 	size_t least = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : SCAN_MIN;
 	if (e->page_scan < least)
 		e->page_scan = least;
+	size_t limit = e->now_ms < e->deep_page_ms ? least : e->page_scan;
 	e->next_page_ms = e->now_ms + engine_look_ahead_ms(e);
-	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, e->page_scan, &docs);
+	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, limit, &docs);
 	engine_saw(e, rc);
 	if (rc != STORE_OK)
 		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
 	else if (docs.n > 0)
-		claim(e, &docs);
+		claim(e, &docs, limit);
 	else
 		e->page_scan = 0;
 	store_docs_free(&docs);

@@ -69,6 +69,7 @@ struct engine {
 	int64_t cursor_ms;               /* of those who believe a due index may be read on from where they were */
 #endif
 	size_t page_scan, timer_scan;    /* how much of what is due to look at; grows while the first of it is not for us, or has no room */
+	int64_t deep_page_ms;            /* store time before which only the first pages are looked at, however far page_scan reaches */
 	int64_t next_beyond_log_ms;      /* store time before which a document that a newer program wrote is not spoken of again */
 };
 

@@ -107,9 +107,9 @@ def isolate(stage, load, replica, sink, cut):
         replica.link.cut(how)
         begin = time.monotonic()
         time.sleep(length_s)
-        replica.link.heal()
         end = time.monotonic()
-        stage.cluster.fault('cut', begin, end)
+        replica.link.heal()                             # which takes a moment itself
+        stage.cluster.fault('cut', begin)
         tocsin.until(lambda: watch.failed or watch.ready[-1][2] == 200 and watch.alerts[-1][2] == 202, 30,
                      lambda: '%s to work again after the cut: %s %s' % (replica.name, watch.ready[-1], watch.alerts[-1]))
         healed_s = time.monotonic() - end

@@ -9,8 +9,8 @@ from load import Load
 from kills import LEVELS, TIMEOUTS_S
 
 ENDED_ITSELF = 70
-EIO_DELAY_S = 0.3               # the failing flush takes so long: everything that earlier ones covered is answered by then
-STRAGGLE_S = 0.15               # for the answers that earlier flushes covered
+EIO_DELAY_S = 1.0               # the failing flush takes so long: everything that earlier ones covered is answered by then
+STRAGGLE_S = 0.8               # for the answers that earlier flushes covered
 
 
 def full(stage):

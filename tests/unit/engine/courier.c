@@ -242,6 +242,21 @@ static void a_crowded_channel_hides_nobody_however_many_wait(void **state)
 	}
 }
 
+static void nor_while_its_own_pages_trickle_out(void **state)
+{
+	struct stage *st = *state;
+	crowd(st, 3000);
+	run(st->r, 2 * SECOND);                                   /* its depth is known */
+	for (int turn = 0; turn < 5; turn++) {
+		struct str id = opened(st->r, "web", "");
+		for (int i = 0; i < 12; i++) {
+			st->room[1] = 1;                          /* one of its pages came back */
+			run(st->r, SECOND / 10);
+		}
+		assert_int_equal(sends_of(st, first_page(st, id)->id), 1);
+	}
+}
+
 static void nor_while_commands_pour_in(void **state)
 {
 	struct stage *st = *state;
@@ -464,6 +479,7 @@ int main(void)
 		ALONE(a_channel_without_room_leaves_its_pages_due_and_the_others_go_on),
 		ALONE(every_channel_is_asked_for_its_room_however_many_there_are),
 		ALONE(a_crowded_channel_hides_nobody_however_many_wait),
+		ALONE(nor_while_its_own_pages_trickle_out),
 		ALONE(nor_while_commands_pour_in),
 		ALONE(a_storm_goes_out_without_a_pause),
 		ALONE(a_channel_that_is_not_configured_fails_the_page_and_escalates),

@@ -110,7 +110,7 @@ static void further_keys_of_a_grouped_incident_end_with_it(void **state)
 	run(st->r, 5 * MINUTE);
 	assert_int_equal(open_alerts(st), 3);
 	(void)post_act(st->r, CMD_RESOLVE, id);
-	run(st->r, 5 * MINUTE);
+	run(st->r, 25 * MINUTE);
 	assert_int_equal(open_alerts(st), 0);
 	st->mono_ms += INT64_C(31) * DAY;
 	run(st->r, 3 * MINUTE);
@@ -126,7 +126,7 @@ static void alerts_of_an_open_incident_stay_open(void **state)
 		(void)post_event(st->r, EVENT_TRIGGER, "ledger", arena_fmt(&st->a, "key-%d", i).p);
 	tick(st->r);
 	st->mono_ms += INT64_C(500) * DAY;
-	run(st->r, 10 * MINUTE);
+	run(st->r, 45 * MINUTE);
 	assert_int_equal(open_alerts(st), MANY);
 }
 
