@@ -219,7 +219,8 @@ static void note_alert(struct arena *a, const struct store_doc *entry, struct al
 }
 
 /* Documents of a kind whose ids begin with "INCIDENT/", from `lo` on. Empty: all were sent; else where to go on, because the answer is full. */
-static struct str send_part(struct sending *t, enum kind kind, struct str incident, struct str lo, struct alerts *alerts)
+static struct str send_part(struct sending *t, enum kind kind, struct str incident, struct str lo, struct alerts *alerts,
+    struct arena *own)
 {
 	struct arena *a = &t->x->r->mem;
 	struct str hi = arena_fmt(a, "%.*s0", STR_ARG(incident));    /* '0' comes after '/' */
@@ -230,7 +231,7 @@ static struct str send_part(struct sending *t, enum kind kind, struct str incide
 		for (size_t i = 0; t->rc == STORE_OK && i < docs.n; i++) {
 			doc_write(&t->x->out, &docs.v[i]);
 			if (alerts)
-				note_alert(a, &docs.v[i], alerts);
+				note_alert(own, &docs.v[i], alerts);
 		}
 		is_last = docs.n < CHUNK;
 		if (docs.n > 0)
@@ -255,25 +256,26 @@ static void send_family(struct sending *t, const struct incident *inc, const str
  * else the entry to go on with. */
 static struct str send_incident(struct sending *t, struct str id, struct str from)
 {
-	struct arena *a = &t->x->r->mem;
+	struct arena own = ARENA(EXCHANGE_ARENA);                  /* details of an alert are large as a tree: a request cannot hold many of them */
 	struct store_docs docs = { 0 };
 	struct incident inc = { 0 };
-	struct alerts *alerts = NEW(a, struct alerts);
+	struct alerts *alerts = NEW(&own, struct alerts);
 	const store_kind kind = KIND_incident;
 	struct str next = S("");
 	t->rc = store_get(t->x->api->env.store, &kind, &id, 1, &docs);
 	bool is_there = t->rc == STORE_OK && docs.v[0].ver > 0;
 	if (t->rc == STORE_OK && !is_there)
 		miss(t, kind, id);
-	if (is_there && !doc_read(t->x->api, a, &incident_entity, &docs.v[0], &inc))
+	if (is_there && !doc_read(t->x->api, &own, &incident_entity, &docs.v[0], &inc))
 		t->rc = STORE_CORRUPT;
 	if (is_there && t->rc == STORE_OK)
-		next = send_part(t, KIND_entry, id, from, alerts);
+		next = send_part(t, KIND_entry, id, from, alerts, &own);
 	if (is_there && t->rc == STORE_OK && next.n == 0) {
-		(void)send_part(t, KIND_page, id, arena_fmt(a, "%.*s/", STR_ARG(id)), NULL);   /* what does not fit is owed or told another time */
+		(void)send_part(t, KIND_page, id, arena_fmt(&own, "%.*s/", STR_ARG(id)), NULL, NULL);   /* what does not fit is owed or told another time */
 		send_family(t, &inc, &docs.v[0], alerts);
 	}
 	store_docs_free(&docs);
+	arena_free(&own);
 	return next;
 }
 

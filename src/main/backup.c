@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WHY_MAX = 64 << 10, ROW_MAX = 4096 };
@@ -135,10 +136,12 @@ static int give_name(struct cli *c, const char *tmp, struct str file, bool repla
 	return err ? cannot(c, file, "give it its name", err) : EXIT_DONE;
 }
 
-static int make_tmp(struct cli *c, struct store *s, const struct store_options *o, const char *tmp, struct str file, struct backup_made *ret)
+/* Under a name that nobody has: what stands there under any other, link or file, is not ours. mkostemp lets only its owner read it. */
+static int make_file(struct cli *c, struct store *s, const struct store_options *o, char *tmp, struct str file, bool replaces,
+    struct backup_made *ret)
 {
 	struct making *m = NEW(&c->mem, struct making);
-	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = mkostemp(tmp, O_CLOEXEC);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (f == NULL)
 		return cannot(c, file, "begin it", errno);
@@ -146,35 +149,40 @@ static int make_tmp(struct cli *c, struct store *s, const struct store_options *
 	int code = write_store(c, s, o, f, file, m);
 	if (fclose(f) != 0 && code == EXIT_DONE)
 		code = cannot(c, file, "write it", errno);
-	return code == EXIT_DONE ? read_back(c, tmp, file, o, m, ret) : code;
+	code = code == EXIT_DONE ? read_back(c, tmp, file, o, m, ret) : code;
+	code = code == EXIT_DONE ? give_name(c, tmp, file, replaces) : code;
+	(void)unlink(tmp);                                         /* renamed, linked, or of no use */
+	return code;
 }
 
+/* What is no file of ours to replace stays, whatever is asked: a rename would put a file in the place of /dev/null. */
 static bool is_taken(struct cli *c, struct str file, bool replaces)
 {
+	struct stat st;
 	char *path = xstrndup(file);
-	bool is_there = !replaces && access(path, F_OK) == 0;
+	bool is_there = stat(path, &st) == 0, is_other = is_there && !S_ISREG(st.st_mode);
 	free(path);
-	if (is_there) {
+	if (is_other)
+		say(c, "%.*s is no regular file: a backup is written beside its name and then given it", STR_ARG(file));
+	else if (is_there && !replaces)
 		say(c, "%.*s is there already", STR_ARG(file));
-		hint(c, "name another file, or give --force to replace it");
-	}
-	return is_there;
+	if (is_there && (is_other || !replaces))
+		hint(c, is_other ? "name a file" : "name another file, or give --force to replace it");
+	return is_there && (is_other || !replaces);
 }
 
 int backup_make(struct cli *c, struct located *from, struct str file, bool replaces, struct backup_made *ret)
 {
 	struct store *s = NULL;
-	const char *tmp = arena_fmt(&c->mem, "%.*s.tmp", STR_ARG(file)).p;
 	if (is_taken(c, file, replaces))
 		return EXIT_FAILED;
 	int code = located_open(c, from, LOCATE_READ, &s);
 	if (code != EXIT_DONE)
 		return code;
-	code = make_tmp(c, s, &from->options, tmp, file, ret);
+	char *tmp = xstrndup(arena_fmt(&c->mem, "%.*s.XXXXXX", STR_ARG(file)));
+	code = make_file(c, s, &from->options, tmp, file, replaces, ret);
+	free(tmp);
 	store_close(s);
-	if (code == EXIT_DONE)
-		code = give_name(c, tmp, file, replaces);
-	(void)unlink(tmp);                                         /* renamed, linked, or of no use */
 	return code;
 }
 

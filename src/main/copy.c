@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOUR_MS = 3600 * 1000, OVERLAP_MS = 60 * 1000, ASK_MAX = 50, OWN_MAX = 500, IMPORT_MAX = 256, OWED_MAX = 2000, SCRATCH_MAX = 1 << 30 };
+enum { HOUR_MS = 3600 * 1000, OVERLAP_MS = 60 * 1000, ASK_MAX = 50, OWN_MAX = 500, IMPORT_MAX = 256, OWED_MAX = 2000, SCRATCH_MAX = 512 << 20 };
 
 /* One round under way. The first thing that goes wrong stops it. */
 struct name { store_kind kind; struct str id; };
@@ -50,6 +50,12 @@ static bool fail(struct round *r, struct str why)
 	return false;
 }
 
+/* What a primary says in one round is held in memory: one that never comes to an end must not take this process with it. */
+static bool has_room(struct round *r)
+{
+	return r->a->used < r->a->limit / 2 || fail(r, S("the primary tells more in one round than this server holds"));
+}
+
 static bool store_says(struct round *r, enum store_rc rc)
 {
 	return rc == STORE_OK || fail(r, arena_fmt(r->a, "the own store: %s", store_rc_name(rc)));
@@ -81,10 +87,14 @@ static bool token_read(struct str s, struct store_token *ret)
 	return true;
 }
 
+/* What may be copied, whatever is sent: the part that this side plays and who serves here are its own. */
+static const bool is_copied[KINDS] = { [KIND_incident] = true, [KIND_entry] = true, [KIND_page] = true, [KIND_alert] = true, [KIND_group] = true,
+	[KIND_policy] = true, [KIND_token] = true, [KIND_counter] = true };
+
 static bool kind_read(struct str word, store_kind *ret)
 {
 	for (size_t k = 0; k < KINDS; k++)
-		if (str_eq(word, str_c(kinds[k].entity->name))) {
+		if (is_copied[k] && str_eq(word, str_c(kinds[k].entity->name))) {
 			*ret = (store_kind)k;
 			return true;
 		}
@@ -117,7 +127,8 @@ static void idx_read(const struct jv *keys, struct store_doc *d)
 static bool doc_read(struct arena *a, const struct jv *j, struct store_doc *ret)
 {
 	struct buf body = BUF(STORE_BODY_MAX);
-	struct store_doc d = { .id = json_text(j, S("id")), .ver = (uint64_t)number(j, S("ver"), 0), .due = number(j, S("due"), STORE_NO_DUE),
+	int64_t ver = number(j, S("ver"), 0);
+	struct store_doc d = { .id = json_text(j, S("id")), .ver = ver > 0 ? (uint64_t)ver : 0, .due = number(j, S("due"), STORE_NO_DUE),
 		.expire = number(j, S("expire"), STORE_NO_DUE) };
 	const struct jv *tree = json_get(j, S("body"));
 	if (!kind_read(json_text(j, S("kind")), &d.kind) || !token_read(json_text(j, S("token")), &d.token) || tree == NULL)
@@ -152,11 +163,14 @@ static void sort(struct names_list *l)
 
 /* The incident here, as far as it matters for asking; zeros when it is not there. */
 struct own { int64_t entries, reign; };
-static struct own own_of(struct arena *a, const struct store_doc *d)
+static struct own own_of(const struct store_doc *d)
 {
+	struct arena a = ARENA(SCRATCH_MAX);
 	struct str why;
-	const struct jv *j = d->ver ? json_parse_own(a, d->body, &why) : NULL;
-	return (struct own){ number(j, S("entries"), 0), number(j, S("reign"), 0) };
+	const struct jv *j = d->ver ? json_parse_own(&a, d->body, &why) : NULL;
+	struct own own = { number(j, S("entries"), 0), number(j, S("reign"), 0) };
+	arena_free(&a);
+	return own;
 }
 
 static bool was_led(const struct round *r, struct own own)
@@ -167,7 +181,7 @@ static bool was_led(const struct round *r, struct own own)
 /* With its timeline from where ours ends; all of it when ours was led here, because then it is not the same. */
 static void want_incident(struct round *r, struct str id, const struct store_doc *here)
 {
-	struct own own = own_of(&r->scratch, here);
+	struct own own = own_of(here);
 	ADD(r->a, &r->incidents, struct str, entry_id(r->a, id, was_led(r, own) ? 0 : own.entries));
 }
 
@@ -228,9 +242,12 @@ static bool compare_set(struct round *r, const char *set, struct str after, stru
 		struct told t = primary_ask(r->c->primary, &r->scratch, "GET", path, S(""));
 		if (t.status != 200 || t.json == NULL)
 				return fail(r, t.why);
-		if (!compare_page(r, json_get(t.json, S("items")), seen))
+		if (!compare_page(r, json_get(t.json, S("items")), seen) || !has_room(r))
 			return false;
-		after = arena_str(r->a, json_text(t.json, S("next")));
+		struct str next = arena_str(r->a, json_text(t.json, S("next")));
+		if (next.n > 0 && str_cmp(next, after) <= 0)
+			return fail(r, arena_fmt(r->a, "the primary's list of %s goes round in circles: is it tocsin?", set));
+		after = next;
 	} while (after.n > 0 && !is_owed);
 	*ret_is_whole = after.n == 0;
 	return true;
@@ -271,11 +288,11 @@ static bool forget_reign(struct round *r, const struct store_doc *theirs, const 
 	struct store_docs docs = { 0 };
 	const store_kind kind = KIND_incident;
 	enum store_rc rc = store_get(r->c->store, &kind, &theirs->id, 1, &docs);
-	bool is_ours = rc == STORE_OK && was_led(r, own_of(&r->scratch, &docs.v[0]));
+	bool is_ours = rc == STORE_OK && was_led(r, own_of(&docs.v[0]));
 	store_docs_free(&docs);
 	if (!store_says(r, rc) || !is_ours)
 		return r->why.n == 0;
-	struct own now = own_of(&r->scratch, theirs);
+	struct own now = own_of(theirs);
 	return remove_from(r, KIND_entry, theirs->id, entry_id(r->a, theirs->id, now.entries), NULL) &&
 	    remove_from(r, KIND_page, theirs->id, arena_fmt(r->a, "%.*s/", STR_ARG(theirs->id)), brought);
 }
@@ -358,10 +375,12 @@ static bool fetch_incidents(struct round *r)
 	for (size_t i = 0; i < all.n;) {
 		size_t n = all.n - i < ASK_MAX ? all.n - i : ASK_MAX, k = 0;
 		struct str next;
-		if (!ask_documents(r, incidents_body(r, all.v + i, n, first), &next))
+		if (!ask_documents(r, incidents_body(r, all.v + i, n, first), &next) || !has_room(r))
 			return false;
 		while (next.n > 0 && k < n && !is_of(next, all.v[i + k]))
 			k++;
+		if (next.n > 0 && k == 0 && str_cmp(next, first.n ? first : all.v[i]) <= 0)
+			return fail(r, S("the primary sends the same incident again and again: is it tocsin?"));
 		i += next.n > 0 ? k : n;
 		first = next;
 	}

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* Of the arena an answer may take half, as a tree: what is made of it, if only a sentence on what is wrong with it, needs the rest. */
 enum { ANSWER_MAX = 32 << 20, STEP_MS = 1000 };
 
 struct primary {
@@ -65,7 +66,10 @@ static struct told understand(struct arena *a, const struct wire_reply *r)
 {
 	struct told t = { .status = r->status, .why = r->error };
 	struct str why = S("");
+	size_t limit = a->limit;
+	a->limit = limit / 2;
 	t.json = r->body.n ? json_parse_own(a, r->body, &why) : NULL;
+	a->limit = limit;
 	bool is_good = r->status >= 200 && r->status <= 299;
 	struct str detail = json_text(t.json, S("detail"));
 	if (r->status > 0 && !is_good)

@@ -143,21 +143,40 @@ static void check_storage_keys(struct load *l, enum config_driver driver)
 	}
 }
 
-/* libpq takes blanks around the sign. */
-static bool names_password(struct str text)
+/* The character at *i, which moves on: %XX is the character that it stands for. */
+static char plain_char(struct str s, size_t *i)
 {
-	struct str head, rest = text;
-	while (str_cut(rest, '=', &head, &rest)) {
-		head = str_trim(head);
-		if (head.n >= 8 && memcmp(head.p + head.n - 8, "password", 8) == 0)
+	static const char digits[] = "0123456789abcdef";
+	const char *hi = NULL, *lo = NULL;
+	if (s.p[*i] == '%' && s.n - *i > 2) {
+		hi = memchr(digits, s.p[*i + 1] | 0x20, sizeof digits - 1);
+		lo = memchr(digits, s.p[*i + 2] | 0x20, sizeof digits - 1);
+	}
+	char c = hi && lo ? (char)((hi - digits) << 4 | (lo - digits)) : s.p[*i];
+	*i += hi && lo ? 3 : 1;
+	return c;
+}
+
+/* "password" and a "=", as libpq reads an address or its keywords: escapes count, and so do keywords with blanks before the "=". */
+static bool names_password(struct str s)
+{
+	static const char word[] = "password";
+	size_t n = 0;                                              /* letters of the word that have been seen */
+	for (size_t i = 0; i < s.n;) {
+		char c = plain_char(s, &i);
+		bool is_blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+		if (n == sizeof word - 1 && c == '=')
 			return true;
+		if (n == sizeof word - 1 && is_blank)
+			continue;
+		n = n < sizeof word - 1 && c == word[n] ? n + 1 : c == word[0];
 	}
 	return false;
 }
 
 bool url_holds_password(struct str url)
 {
-	struct str head, rest, user, word;
+	struct str head, rest = url, user, word;
 	if (!str_cut(url, '@', &head, &rest))
 		return names_password(url);
 	const char *slashes = memmem(head.p, head.n, "//", 2);
@@ -170,24 +189,15 @@ static struct str first_of(struct arena *a, struct str x, struct str y, struct s
 	return arena_str(a, x.n ? x : y.n ? y : z);
 }
 
-static void read_storage(struct load *l)
+/* "user:password@" before the host. */
+static bool has_user(struct str url)
 {
-	struct config_storage *s = &l->c->file.storage;
-	l->c->driver = s->driver;
-	l->c->storage_path = s->driver == DRIVER_POSTGRES ? s->url : s->path;
-	l->c->min_free = MIN_FREE_DEFAULT;
-	if (s->driver == DRIVER_JSON)
-		l->c->export_path = s->export.n ? s->export : arena_fmt(&l->c->mem, "%.*s/incidents.json", STR_ARG(s->path));
-	check_storage_keys(l, s->driver);
-	if (s->min_free.n && bytes_read(s->min_free, &l->c->min_free))
-		FAULT(l, CODE_STORAGE, S("storage.min_free"), "storage.min_free: must be a size such as 64MiB, not \"%.*s\"", STR_ARG(s->min_free));
-	if (s->url.n && url_holds_password(s->url))
-		FAULT(l, CODE_LITERAL, S("storage.url"), "storage.url: holds a password; take it out and give storage.password: {env: NAME} or {file: PATH}");
-	if (s->shards & (s->shards - 1))
-		FAULT(l, CODE_STORAGE, S("storage.shards"), "storage.shards: must be a power of two such as 16, not %lld", (long long)s->shards);
-	s->schema = s->schema.n ? s->schema : S("tocsin");
-	s->table = first_of(&l->c->mem, s->table, env_of(l, "DYNAMODB_TABLE_NAME"), S("incidents"));
-	s->region = first_of(&l->c->mem, s->region, env_of(l, "AWS_REGION"), first_of(&l->c->mem, env_of(l, "AWS_DEFAULT_REGION"), S(""), S("us-east-1")));
+	struct str scheme, rest = url, host, path, user;
+	(void)str_cut(url, ':', &scheme, &rest);                   /* it begins with one */
+	rest = str_skip(rest, 2);
+	if (!str_cut(rest, '/', &host, &path))
+		host = rest;
+	return str_cut(host, '@', &user, &path);
 }
 
 /* Without the slashes at its end. */
@@ -199,7 +209,30 @@ static struct str read_url(struct load *l, struct str path, struct str url)
 		rest.n--;
 	if (url.n && (!is_http || rest.n < S("http://a").n))
 		FAULT(l, CODE_URL, path, "%.*s: must begin with http:// or https:// and name a host, not \"%.*s\"", STR_ARG(path), STR_ARG(url));
+	else if (has_user(url))
+		FAULT(l, CODE_LITERAL, path, "%.*s: must not hold a user name or password, which would be shown with it; take them out", STR_ARG(path));
 	return rest;
+}
+
+static void read_storage(struct load *l)
+{
+	struct config_storage *s = &l->c->file.storage;
+	l->c->driver = s->driver;
+	l->c->storage_path = s->driver == DRIVER_POSTGRES ? s->url : s->path;
+	l->c->min_free = MIN_FREE_DEFAULT;
+	if (s->driver == DRIVER_JSON)
+		l->c->export_path = s->export.n ? s->export : arena_fmt(&l->c->mem, "%.*s/incidents.json", STR_ARG(s->path));
+	check_storage_keys(l, s->driver);
+	s->endpoint = read_url(l, S("storage.endpoint"), s->endpoint);
+	if (s->min_free.n && bytes_read(s->min_free, &l->c->min_free))
+		FAULT(l, CODE_STORAGE, S("storage.min_free"), "storage.min_free: must be a size such as 64MiB, not \"%.*s\"", STR_ARG(s->min_free));
+	if (s->url.n && url_holds_password(s->url))
+		FAULT(l, CODE_LITERAL, S("storage.url"), "storage.url: holds a password; take it out and give storage.password: {env: NAME} or {file: PATH}");
+	if (s->shards & (s->shards - 1))
+		FAULT(l, CODE_STORAGE, S("storage.shards"), "storage.shards: must be a power of two such as 16, not %lld", (long long)s->shards);
+	s->schema = s->schema.n ? s->schema : S("tocsin");
+	s->table = first_of(&l->c->mem, s->table, env_of(l, "DYNAMODB_TABLE_NAME"), S("incidents"));
+	s->region = first_of(&l->c->mem, s->region, env_of(l, "AWS_REGION"), first_of(&l->c->mem, env_of(l, "AWS_DEFAULT_REGION"), S(""), S("us-east-1")));
 }
 
 /* A section without the mode is kept for the day on which the two change places, which is then one word. */

@@ -78,6 +78,14 @@ enum store_rc disk_check_local(const char *directory, struct buf *why)
 	return STORE_OK;
 }
 
+enum store_rc disk_check_readable(const char *path, struct buf *why)
+{
+	if (access(path, R_OK) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return STORE_OK;
+	buf_fmt(why, "%s: cannot be looked at: %s; do this as the user whose store it is", path, strerror(errno));
+	return STORE_DOWN;
+}
+
 int disk_sync_directory(const char *directory)
 {
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -11,6 +11,9 @@ enum store_rc disk_lock(const char *path, int *ret_fd, struct buf *why) MUST_USE
 /* STORE_INVAL with a sentence when the directory is on a network file system, where locks and flushes are not to be trusted. */
 enum store_rc disk_check_local(const char *directory, struct buf *why) MUST_USE;
 
+/* STORE_DOWN with a sentence when what is at the path, file or directory, is kept from us. That nothing is there is well. */
+enum store_rc disk_check_readable(const char *path, struct buf *why) MUST_USE;
+
 int disk_sync_directory(const char *directory) MUST_USE;              /* 0 or errno */
 int disk_write(int fd, struct str bytes, off_t at) MUST_USE;          /* all of it; 0 or errno */
 int disk_read(const char *path, struct buf *ret) MUST_USE;            /* the whole file; 0 or errno */

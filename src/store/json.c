@@ -475,12 +475,12 @@ enum store_rc json_schema(const struct store_options *o, struct store_schema *re
 {
 	struct json j = { .directory = xstrndup(o->path) };
 	int64_t journal = 0, snap = 0;
-	(void)why;
+	enum store_rc rc = disk_check_readable(j.directory, why);
 	json_find_newest(j.directory, &journal, &snap);
 	int have = journal > 0 ? json_read_schema(j.directory, journal) : snap > 0 ? JOURNAL_SCHEMA : 0;
 	free(j.directory);
 	*ret = (struct store_schema){ .have = have, .least = have ? have : JOURNAL_SCHEMA, .newest = JOURNAL_SCHEMA };
-	return STORE_OK;
+	return rc;
 }
 
 /* Begins a generation of the schema asked for: what an older program could not read is in none. */

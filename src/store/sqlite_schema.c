@@ -253,7 +253,9 @@ enum store_rc sqlite_schema(const struct store_options *o, struct store_schema *
 {
 	struct sqlite *q = sqlite_new(o);
 	struct standing s = { .least = 1 };
-	enum store_rc rc = access(q->path, F_OK) == 0 ? look(q, &s, why) : STORE_OK;
+	enum store_rc rc = disk_check_readable(q->path, why);
+	if (rc == STORE_OK && access(q->path, F_OK) == 0)
+		rc = look(q, &s, why);
 	sqlite_close(&q->head);
 	*ret = (struct store_schema){ .have = (int)s.schema, .least = (int)s.least, .newest = NEWEST };
 	return rc;

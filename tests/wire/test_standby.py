@@ -1,13 +1,15 @@
 """Two deployments, one standing by for the other: the copy, the take-over by command and by silence, and giving back. Two real servers with
 stores of their own; what each of them pages goes to a sink of its own."""
+import http.server
 import json
 import pathlib
 import socket
 import sys
 import threading
+import time
 
 from check import test
-from tocsin import until
+from tocsin import PLAIN, until
 
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent))
 import servers                                                      # noqa: E402
@@ -423,3 +425,94 @@ def the_command_says_when_a_server_stands_by_for_nobody(t):
     code, _, err = server.cli('standby', 'status')
     t.eq(code, 5)
     assert 'mode: standby' in err, err
+
+
+class Liar(http.server.BaseHTTPRequestHandler):
+    """What answers as a primary, and tells what none would. server.lie(path, asked) is what it says, when not the keep-alive."""
+    protocol_version = 'HTTP/1.1'
+
+    def log_message(self, *ignored):
+        pass
+
+    def do_GET(self):
+        asked = json.loads(self.rfile.read(int(self.headers.get('Content-Length', 0))) or b'{}')
+        now = int(time.time() * 1000)
+        keep_alive = {'part': 'primary', 'at': now, 'cycle': now, 'version': '9.9.9'}
+        said = keep_alive if self.path == '/api/v1/replication' else self.server.lie(self.path, asked)
+        body = said if isinstance(said, bytes) else json.dumps(said).encode()
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+
+ID = '01a1fd5b-0000-7000-8000-000000000001'
+ROW = ['incident/' + ID, 1, '00' * 16]
+
+
+def document(kind, name, **more):
+    return {'kind': kind, 'id': name, 'ver': 9, 'token': 'ab' * 16, 'due': None, 'expire': None, 'keys': [''] * 5, 'body': {}, **more}
+
+
+def answer(path, asked, documents):
+    """One incident that is not there yet, and what comes when it is asked for."""
+    return documents(asked) if path.endswith('documents') else {'items': [ROW] if 'recent' in path else [], 'next': None}
+
+
+LIES = {
+    'goes round in circles': lambda path, asked: {'items': [ROW] * 500, 'next': ID},
+    'again and again': lambda path, asked: answer(path, asked, lambda a: {'items': [], 'missing': [], 'next': a['incidents'][0]}),
+    'no JSON': lambda path, asked: b'{"items":[' + b'0,' * 8000000 + b'0]}',
+    'too big': lambda path, asked: answer(path, asked, lambda a: {'items': [document('token', 'x' * 3000)], 'missing': [], 'next': None}),
+}
+
+
+def against(t, lie):
+    """A standby of a server that lies."""
+    liar = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Liar)
+    liar.lie, liar.close = lie, liar.server_close
+    threading.Thread(target=liar.serve_forever, args=(0.05,), daemon=True).start()
+    stands = {'primary': 'http://127.0.0.1:%d' % liar.server_port, 'token': {'env': 'PRIMARY_TOKEN'}, 'poll': '50ms', 'take_over_after': '10m'}
+    return liar, t.server(t.sink(), mode='standby', standby=stands, env={'PRIMARY_TOKEN': 'x' * 40})
+
+
+@test(deadline=120)
+def a_primary_that_lies_takes_no_standby_down_and_no_end_of_its_time(t):
+    for trouble, lie in LIES.items():
+        liar, standby = against(t, lie)
+        until(lambda: trouble in (standby.api('GET', '/standby').json['trouble'] or ''), 30, lambda: '%s, not %r' % (trouble, standby.api('GET', '/standby').json))
+        liar.shutdown()
+        liar.close()
+        standby.api('POST', '/standby/promote')
+        until(lambda: standby.api('GET', '/standby').json['part'] == 'leading', 30, 'it to lead after ' + trouble)
+        t.eq(standby.enqueue(key='a').status, 202)
+        t.eq(standby.stop(), 0)
+
+
+@test
+def a_primary_writes_nothing_into_a_standby_that_is_the_standbys_own(t):
+    own = [document('region', 'self', body={'part': 'leading', 'reign': 5}), document('replica', 'somebody'), document('token', 'x', ver=-5)]
+    liar, standby = against(t, lambda path, asked: answer(path, asked, lambda a: {'items': own, 'missing': [], 'next': None}))
+    until(lambda: standby.api('GET', '/standby').json['copied_at'], what='a whole round')
+    t.eq(standby.stop(), 0)
+    liar.shutdown()
+    liar.close()
+    code, _, err = standby.cli('backup', 'all.backup', '-c', standby.file)
+    t.eq(code, 0, err)
+    stored = (standby.where / 'all.backup').read_text()
+    t.eq([d['id'] for d in own if json.dumps(d['id']) in stored], ['self'])
+    assert 'leading' not in stored and '"reign' not in stored, stored
+
+
+@test
+def alerts_with_thousands_of_details_are_copied_like_others(t):
+    pair = Pair(t)
+    t.eq(pair.standby.stop(), 0)                            # so that it asks for all of them at once
+    for n in range(20):
+        sent = pair.primary.request('POST', '/in/' + PLAIN, [{'title': 'd%d' % n, 'dedup_key': 'd%d' % n, 'details': [0] * 15000}])
+        t.eq(sent.status, 202)
+    pair.standby.start()
+    pair.wait_same(20)
+    t.eq(len(pair.standby.incidents('?limit=200')), 20)

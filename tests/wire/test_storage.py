@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -286,7 +287,7 @@ def a_backup_is_not_replaced_and_a_full_store_is_not_restored_into_by_mistake(t)
     t.eq(server.stop(), 0)
     tool(server, 'restore', 'one.backup', '-c', server.file, '--force')
     t.eq(hashes(tool(server, 'storage', 'info', '-c', server.file)[0])['incident'][0], '6')
-    assert not [p for p in server.where.iterdir() if p.name.endswith('.tmp')], 'nothing is left lying about'
+    assert not [p for p in server.where.iterdir() if p.name.startswith('one.backup.')], 'nothing is left lying about'
 
 
 @test
@@ -294,6 +295,24 @@ def a_place_that_cannot_be_written_is_said(t):
     server = stopped(t, 6)
     out, err = tool(server, 'backup', 'nowhere/one.backup', '-c', server.file, code=1)
     assert 'nowhere/one.backup: cannot begin it' in err and 'hint' in err, err
+
+
+@test
+def a_backup_leaves_alone_what_others_put_beside_it(t):
+    server = stopped(t, 3)
+    (server.where / 'one.backup.tmp').write_text('mine')
+    (server.where / 'elsewhere').write_text('mine too')
+    (server.where / 'two.backup.tmp').symlink_to(server.where / 'elsewhere')
+    for name in 'one', 'two':
+        tool(server, 'backup', name + '.backup', '-c', server.file)
+        t.eq(os.stat(server.where / (name + '.backup')).st_mode & 0o777, 0o600)
+    t.eq((server.where / 'one.backup.tmp').read_text(), 'mine')
+    t.eq((server.where / 'elsewhere').read_text(), 'mine too')
+    assert (server.where / 'two.backup.tmp').is_symlink()
+    os.mkfifo(server.where / 'pipe')
+    _, err = tool(server, 'backup', 'pipe', '-c', server.file, '--force', code=1)
+    assert 'no regular file' in err and 'hint' in err, err
+    assert stat.S_ISFIFO(os.stat(server.where / 'pipe').st_mode)
 
 
 @test
@@ -370,3 +389,13 @@ def what_is_not_understood_is_answered_with_what_is_near(t):
     assert 'there is no store at' in err, err
     t.eq(command('fsck', '--from', 'sqlite:none.db', cwd=server.where, env=server.env)[0], 1)
     assert not (server.where / 'none.db').exists()
+
+
+@test
+def a_store_that_is_kept_from_us_is_not_called_missing(t):
+    server = t.server(start=False)
+    (server.where / 'loop').symlink_to('loop')              # what root, too, cannot get behind
+    for store in 'sqlite:loop', 'sqlite:loop/tocsin.db', 'json:loop', 'json:loop/journal':
+        for command_of in ('fsck',), ('migrate', 'status'), ('backup', 'a.backup'):
+            _, err = tool(server, *command_of, '--from', store, code=1)
+            assert 'cannot be looked at: Too many levels' in err, err
