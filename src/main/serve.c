@@ -171,8 +171,8 @@ static void on_answered(void *ctx, struct exchange *const *done, size_t n)
 static void on_fenced(void *ctx)
 {
 	struct server *s = ctx;
-	say(s, LOG_ERROR, "this process must not write the store any more: its disk failed, or it belongs to a newer program by now; ending, so that a "
-	    "restart recovers from what is there, or says which program to start");
+	say(s, LOG_ERROR, "this process must not write the store any more: its disk failed, it belongs to a newer program by now, or its clock was "
+	    "set back; ending, so that a restart recovers from what is there, or says which program to start");
 	_exit(EXIT_FENCED);
 }
 
@@ -187,15 +187,15 @@ static enum store_rc on_health(void *ctx, const char **ret_why)
 		return STORE_BUSY;
 	}
 	int64_t now = clock_mono_ms(), us;
-	if (s->is_shared) {
-		*ret_why = rc == STORE_OK ? "its store has not answered for some seconds" : store_rc_name(rc);
-		return rc == STORE_OK && writer_stuck_ms(s->writer) > STUCK_MS ? STORE_DOWN : rc;
+	if (s->is_shared && rc == STORE_OK && writer_stuck_ms(s->writer) > STUCK_MS) {
+		*ret_why = "its store has not answered for some seconds";
+		return STORE_DOWN;
 	}
-	if (rc == STORE_OK && now - s->probed_ms >= PROBE_EVERY_MS) {
+	if (!s->is_shared && rc == STORE_OK && now - s->probed_ms >= PROBE_EVERY_MS) {
 		s->probe_rc = store_probe(s->store, &us);
 		s->probed_ms = now;
 	}
-	rc = rc == STORE_OK ? s->probe_rc : rc;
+	rc = rc == STORE_OK && !s->is_shared ? s->probe_rc : rc;
 	if (rc == STORE_OK && !standby_is_ready(s->standby, ret_why))
 		return STORE_BUSY;                                 /* load balancers go to the primary */
 	*ret_why = rc == STORE_FULL ? "the disk is full: alerts are refused, pages still go out" : store_rc_name(rc);

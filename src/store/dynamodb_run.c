@@ -153,7 +153,7 @@ static void end_down(struct flight *f, struct call *c, struct str why)
 	c->reply = (struct reply){ .verdict = REPLY_LOST };
 	if (str_keep(mem_of(c), why, &copy) == 0)
 		c->reply.message = copy;
-	end(f, c, CALL_DOWN);
+	end(f, c, c->is_open ? CALL_LOST : CALL_DOWN);             /* what an earlier try may have done stays as open as it was */
 }
 
 /* When the time is over: what it may have done decides. */

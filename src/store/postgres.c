@@ -53,6 +53,8 @@ static enum store_rc postgres_now(struct store *s, int64_t *ret_ms, int64_t *ret
 	struct postgres *p = postgres(s);
 	if (postgres_clock_is_old(&p->clock) && pool_is_up(&p->pool))
 		(void)look_at_clock(p);
+	if (postgres_clock_is_set_back(&p->clock))
+		p->is_fenced = true;                               /* only a new process may tell an earlier time */
 	if (p->is_fenced)
 		return STORE_FENCED;
 	postgres_clock_read(&p->clock, ret_ms, ret_err_ms);

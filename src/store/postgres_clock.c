@@ -4,10 +4,13 @@
  * read after the question left and before the answer came. Between two answers the interval widens by what two clocks may drift apart.
  * An answer outside of it means that the server's clock was set, or that it is another server: then it counts alone. The wall clock of
  * this machine plays no part.
+ *
+ * Time that was told is never taken back. After a clock was set back by a little it stands still for as long, and all that is new is late by that
+ * much; by more than a little nobody would be paged for as long, so the process has to begin anew (postgres_now).
  */
 #include "store/postgres_inside.h"
 
-enum { OLD_MS = 1000, DRIFT = 2000 };    /* one millisecond in 2,000 */
+enum { OLD_MS = 1000, SET_BACK_MS = 5000, DRIFT = 2000 };      /* DRIFT: one millisecond in 2,000 */
 
 void postgres_clock_init(struct postgres_clock *c, struct store_clock clock)
 {
@@ -51,6 +54,15 @@ bool postgres_clock_is_old(struct postgres_clock *c)
 	bool is_old = postgres_clock_boot(c) - c->seen_at > OLD_MS;
 	pthread_mutex_unlock(&c->lock);
 	return is_old;
+}
+
+bool postgres_clock_is_set_back(struct postgres_clock *c)
+{
+	pthread_mutex_lock(&c->lock);
+	int64_t boot = postgres_clock_boot(c);
+	bool is_set_back = boot + c->most + drift(c, boot) + SET_BACK_MS < c->last;
+	pthread_mutex_unlock(&c->lock);
+	return is_set_back;
 }
 
 void postgres_clock_read(struct postgres_clock *c, int64_t *ret_ms, int64_t *ret_err_ms)

@@ -32,6 +32,7 @@ void postgres_clock_done(struct postgres_clock *c);
 int64_t postgres_clock_boot(const struct postgres_clock *c);
 void postgres_clock_note(struct postgres_clock *c, int64_t asked_at, int64_t server_ms);
 bool postgres_clock_is_old(struct postgres_clock *c);
+bool postgres_clock_is_set_back(struct postgres_clock *c);     /* for certain, and by more than may be waited for */
 void postgres_clock_read(struct postgres_clock *c, int64_t *ret_ms, int64_t *ret_err_ms);
 
 /* postgres_pool.c */
@@ -62,7 +63,7 @@ struct postgres {
 	unsigned shards;
 	bool has_quorum;
 	char version[32];
-	atomic_bool is_fenced;           /* the schema asks for a newer program */
+	atomic_bool is_fenced;           /* the schema asks for a newer program, or the server's clock was set back far */
 };
 static inline struct postgres *postgres(struct store *s)
 {

@@ -40,13 +40,17 @@ static const struct { const char *name, *kind; const struct column *column; size
 };
 /* clang-format on */
 
+/* A NUL in a text, which JSON may hold and PostgreSQL's jsonb may not: one alert with it would be the end of every question to the view. The
+ * backslash that begins it has none or an even number of others before it. */
+#define NUL "(?<!\\\\)((\\\\\\\\)*)\\\\u0000"
+
 static void of_kind(struct buf *sql, const char *schema, const char *name, size_t kind)
 {
 	struct buf text = BUF(4096);
 	buf_fmt(&text, "CREATE OR REPLACE VIEW @.\"v_%s\" AS SELECT d.id AS key,encode(d.id,'escape') AS id,d.ver AS version,"
 	    "to_timestamp(d.due/1000.0) AS due,to_timestamp(d.expire/1000.0) AS expire,encode(d.idx0,'escape') AS idx0,"
 	    "encode(d.idx1,'escape') AS idx1,encode(d.idx2,'escape') AS idx2,encode(d.idx3,'escape') AS idx3,"
-	    "convert_from(d.body,'UTF8')::jsonb AS body FROM @.doc d WHERE d.kind=%zu;", name, kind);
+	    "regexp_replace(convert_from(d.body,'UTF8'),'" NUL "','\\1\\ufffd','g')::jsonb AS body FROM @.doc d WHERE d.kind=%zu;", name, kind);
 	postgres_text(sql, text.p, schema);
 	buf_free(&text);
 }

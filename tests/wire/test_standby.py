@@ -351,6 +351,7 @@ def two_sides_that_cannot_see_each_other_both_page_and_agree_afterwards(t):
 def led_and_given_back(t, storage):
     """A whole reign over a standby store that many may write."""
     pair = Pair(t, storage=storage, take_over_after='1s')
+    t.eq(pair.standby.request('GET', '/readyz').status, 503, 'load balancers go to the primary')
     for key in 'ab':
         pair.primary.enqueue(key=key)
     pair.sinks[0].wait(2)
@@ -362,6 +363,7 @@ def led_and_given_back(t, storage):
     pair.wait_pages(1, [(1, 0)])
     pair.wait_pages(2, [(1, 0), (1, 1)])
     t.eq(pair.standby.enqueue(key='c').status, 202)
+    t.eq(pair.standby.request('GET', '/readyz').status, 200, 'its own store answers')
     pair.standby.api('POST', '/incidents/1/resolve')
     pair.primary.start()
     pair.wait_part('standby', 40)

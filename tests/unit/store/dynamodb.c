@@ -274,6 +274,27 @@ static void only_proof_makes_a_conflict_after_a_lost_answer(void **state)
 	}
 }
 
+/* The first try may have been applied: that the second one cannot be signed any more says nothing about the first. */
+static void keys_that_run_out_after_a_lost_answer_leave_it_unknown(void **state)
+{
+	struct rig *r = *state;
+	struct answers peer;
+	struct store *s = NULL;
+	char url[64];
+	answers_start(&peer, (struct rule[]){
+	    { ".GetItem", 200, "{\"Item\":{\"schema\":{\"N\":\"1\"},\"least\":{\"N\":\"1\"},\"shards\":{\"N\":\"1\"}}}", 0 },
+	    { ".PutItem", HANGS_UP, "", 1 }, { ".PutItem", 400, "{\"__type\":\"ExpiredTokenException\",\"message\":\"old\"}", 0 } }, 3);
+	(void)snprintf(url, sizeof url, "http://127.0.0.1:%d", peer.port);
+	r->endpoint = url;
+	OK(open_store(r, &s));
+	r->secret = "";                                            /* no keys are found any more */
+	RC(commit(s, 7, (struct store_write[]){ put("a", STORE_ABSENT, "x") }, 1).rc, STORE_UNKNOWN);
+	RC(commit(s, 8, (struct store_write[]){ put("b", STORE_ABSENT, "x") }, 1).rc, STORE_DOWN);      /* never sent */
+	store_close(s);
+	answers_stop(&peer);
+	answers_done(&peer);
+}
+
 static void a_conflict_names_the_first_and_the_face_speaks_first(void **state)
 {
 	struct rig *r = *state;
@@ -671,7 +692,7 @@ int main(void)
 		T(one_bad_answer_changes_nothing_for_the_caller), T(reads_are_asked_again),
 		    T(a_service_that_stays_busy_is_said_and_nothing_was_done),
 		T(what_nobody_confirms_is_unknown_and_healed_by_the_same_token),
-		    BARE(only_proof_makes_a_conflict_after_a_lost_answer),
+		    BARE(only_proof_makes_a_conflict_after_a_lost_answer), BARE(keys_that_run_out_after_a_lost_answer_leave_it_unknown),
 		T(a_conflict_names_the_first_and_the_face_speaks_first), T(a_service_that_is_gone_is_down),
 		T(a_service_that_says_nothing_leaves_commits_unknown), BARE(opening_says_where_and_what_to_do),
 		    BARE(names_that_cannot_be_are_refused),

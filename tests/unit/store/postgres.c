@@ -377,6 +377,18 @@ static void the_views_answer_people_who_write_sql(void **state)
 	SQL_IS("SELECT version||' '||id FROM @.v_page WHERE key='i1/0/0/0/0' AND due IS NULL", "1 i1/0/0/0/0");
 }
 
+static void a_nul_in_an_alert_does_not_blind_the_views(void **state)
+{
+	struct rig *r = *state;
+	struct incident incident = { .id = S("i1"), .number = 1, .title = S("a\0\0b \\u0000 \\\0"), .detected_at = 1 };
+	store_close(r->s);
+	r->kinds = model;
+	r->n_kinds = COUNT(model);
+	r->s = open_ok(r);
+	put_object(r, KIND_incident, "i1", &incident);
+	SQL_IS("SELECT title FROM @.incidents", "a\ufffd\ufffdb \\u0000 \\\ufffd");
+}
+
 /* A view's columns are the stored members of the entity, in type and order, and then one more. */
 static void the_views_have_a_column_for_each_field(void **state)
 {
@@ -861,7 +873,7 @@ int main(void)
 		T(migrations_go_down_and_up_and_keep_the_documents), T(migrating_makes_a_store_that_is_not_there),
 		T(a_layout_that_was_changed_is_named), T(a_newer_schema_is_used_if_it_lets_us), T(a_program_with_fewer_kinds_works_beside_one_with_more),
 		T(replicas_that_start_together_make_the_schema_once), T(names_that_are_no_plain_word_are_refused),
-		T(the_views_answer_people_who_write_sql), T(the_views_have_a_column_for_each_field),
+		T(the_views_answer_people_who_write_sql), T(a_nul_in_an_alert_does_not_blind_the_views), T(the_views_have_a_column_for_each_field),
 		T(two_replicas_that_cross_each_other_never_deadlock), T(checking_that_nobody_is_there_prevents_write_skew),
 		T(a_document_made_and_deleted_in_one_group_leaves_nothing), T(a_group_whose_locks_alternate_is_locked_at_once),
 		T(errors_of_the_server_mean_what_the_contract_says), T(a_lock_that_somebody_keeps_is_busy),
