@@ -469,7 +469,8 @@ static void announce(struct server *s)
 	store_info(s->store, &info);
 	if (info.durability == STORE_D_NONE)
 		say(s, LOG_WARN, "the memory store forgets everything when the process ends");
-	say(s, LOG_INFO, "tocsin %s, store %s %.*s, configuration %.*s", TOCSIN_VERSION, info.backend, STR_ARG(c->storage_path), STR_ARG(s->config_path));
+	struct str where = c->driver == DRIVER_DYNAMODB ? c->file.storage.table : c->storage_path;
+	say(s, LOG_INFO, "tocsin %s, store %s %.*s, configuration %.*s", TOCSIN_VERSION, info.backend, STR_ARG(where), STR_ARG(s->config_path));
 	fprintf(stderr, "listening on http://%s%.*s%s:%d\n", is_v6 ? "[" : "", STR_ARG(c->host), is_v6 ? "]" : "", http_server_port(s->http));
 }
 
