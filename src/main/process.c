@@ -152,8 +152,11 @@ static char plain_char(struct str s, size_t *i)
 		hi = memchr(digits, s.p[*i + 1] | 0x20, sizeof digits - 1);
 		lo = memchr(digits, s.p[*i + 2] | 0x20, sizeof digits - 1);
 	}
-	char c = hi && lo ? (char)((hi - digits) << 4 | (lo - digits)) : s.p[*i];
-	*i += hi && lo ? 3 : 1;
+	bool is_escape = hi && lo;
+	char c = s.p[*i];
+	if (is_escape)
+		c = (char)((hi - digits) << 4 | (lo - digits));
+	*i += is_escape ? 3 : 1;
 	return c;
 }
 
