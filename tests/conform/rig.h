@@ -193,9 +193,14 @@ UNUSED static struct store_result commit_as(struct rig *r, uint64_t token, const
 
 UNUSED static enum store_rc commit_one(struct rig *r, struct store_write w)
 {
-	enum store_rc rc = STORE_BUSY;
-	for (int tries = 0; rc == STORE_BUSY && tries < 20; tries++)       /* not applied, and a crowd may be told so */
+	enum { PATIENCE_S = 20 };
+	struct timespec from, now;
+	enum store_rc rc;
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	do {                                                       /* "not applied" is what a crowd is told that a busy machine keeps waiting */
 		rc = commit_as(r, fresh_token(), &w, 1).rc;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while ((rc == STORE_BUSY || rc == STORE_DOWN) && now.tv_sec - from.tv_sec < PATIENCE_S);
 	return rc;
 }
 
