@@ -6,6 +6,7 @@
  * which parses next; then its nodes are copied into the arena and released, so nothing outside knows the library.
  */
 #include "base/json.h"
+#include "base/digest.h"
 #include <assert.h>
 #include <json-c/json.h>
 #include <math.h>
@@ -314,4 +315,15 @@ const char *json_type_name(enum jtype t)
 	static const char *const name[] = { [J_NULL] = "null", [J_BOOL] = "boolean", [J_INT] = "integer",
 		[J_REAL] = "number", [J_STR] = "string", [J_ARR] = "array", [J_OBJ] = "object" };
 	return name[t];
+}
+
+void json_bytes(struct buf *b, struct str s)
+{
+	if (str_is_utf8(s)) {
+		buf_json(b, s);
+		return;
+	}
+	buf_add(b, S("{\"base64\":\""));
+	base64_write(b, (const uint8_t *)s.p, s.n);
+	buf_add(b, S("\"}"));
 }

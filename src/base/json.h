@@ -32,5 +32,6 @@ struct jv *json_parse_own(struct arena *a, struct str text, struct str *ret_why)
 const struct jv *json_get(const struct jv *object, struct str key);   /* a member, or NULL (also when not an object) */
 struct str json_text(const struct jv *object, struct str key);        /* its text when it is a J_STR, else empty */
 void json_write(struct buf *b, const struct jv *v);                   /* compact; parse(write(v)) equals v */
+void json_bytes(struct buf *b, struct str s);                         /* a string; what is not UTF-8 as {"base64":"..."} */
 const char *json_type_name(enum jtype t);                             /* "string", "integer", ... for messages */
 #endif

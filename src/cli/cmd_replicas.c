@@ -1,7 +1,5 @@
 /* cmd_replicas.c - `tocsin replicas`: which servers work on the store. */
-#include "cli/remote.h"
 #include "cli/table.h"
-#include <stdlib.h>
 
 /* clang-format off */
 static const struct column columns[] = {
@@ -14,29 +12,9 @@ static const struct column columns[] = {
 static const struct flag flags[] = { TABLE_FLAGS, };
 /* clang-format on */
 
-struct gathering { const struct jv **rows; size_t n, cap; };
-
-static bool take(void *ctx, const struct jv *row)
-{
-	struct gathering *g = ctx;
-	if (g->n == g->cap) {
-		g->cap = g->cap ? g->cap * 2 : 16;
-		g->rows = xrealloc(g->rows, g->cap * sizeof *g->rows);
-	}
-	g->rows[g->n++] = row;
-	return true;
-}
-
 static int run(struct cli *c)
 {
-	struct gathering g = { 0 };
-	struct answered a = remote_rows(c, S("/api/v1/replicas"), take, &g);
-	if (a.exit)
-		(void)remote_complain(c, &a);
-	else
-		table_print(c, columns, COUNT(columns), g.rows, g.n);
-	free(g.rows);
-	return a.exit;
+	return table_of(c, S("/api/v1/replicas"), columns, COUNT(columns));
 }
 
 const struct cli_command command_replicas = {

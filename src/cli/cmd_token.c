@@ -2,7 +2,6 @@
 #include "base/when.h"
 #include "cli/remote.h"
 #include "cli/table.h"
-#include <stdlib.h>
 
 /* clang-format off */
 static const struct column columns[] = {
@@ -77,29 +76,9 @@ static int run_create(struct cli *c)
 	return EXIT_DONE;
 }
 
-struct gathering { const struct jv **rows; size_t n, cap; };
-
-static bool take(void *ctx, const struct jv *row)
-{
-	struct gathering *g = ctx;
-	if (g->n == g->cap) {
-		g->cap = g->cap ? g->cap * 2 : 64;
-		g->rows = xrealloc(g->rows, g->cap * sizeof *g->rows);
-	}
-	g->rows[g->n++] = row;
-	return true;
-}
-
 static int run_list(struct cli *c)
 {
-	struct gathering g = { 0 };
-	struct answered a = remote_rows(c, S("/api/v1/tokens"), take, &g);
-	if (a.exit)
-		(void)remote_complain(c, &a);
-	else
-		table_print(c, columns, COUNT(columns), g.rows, g.n);
-	free(g.rows);
-	return a.exit;
+	return table_of(c, S("/api/v1/tokens"), columns, COUNT(columns));
 }
 
 static struct answered revoke(struct cli *c, struct str id)

@@ -1,6 +1,8 @@
 /* table.c - rows of JSON as a person or a script wants them. One description of the columns serves every form. */
 #include "cli/table.h"
 #include "base/when.h"
+#include "cli/remote.h"
+#include <stdlib.h>
 #include <string.h>
 
 static const struct status_look { const char *word, *symbol, *ascii, *colour; } looks[] = {
@@ -223,4 +225,29 @@ void table_print(struct cli *c, const struct column *columns, size_t n_columns, 
 			print = forms[i].print;
 		}
 	print(&g);
+}
+
+struct gathering { const struct jv **rows; size_t n, cap; };
+
+static bool take(void *ctx, const struct jv *row)
+{
+	struct gathering *g = ctx;
+	if (g->n == g->cap) {
+		g->cap = g->cap ? g->cap * 2 : 64;
+		g->rows = xrealloc(g->rows, g->cap * sizeof *g->rows);
+	}
+	g->rows[g->n++] = row;
+	return true;
+}
+
+int table_of(struct cli *c, struct str path, const struct column *columns, size_t n)
+{
+	struct gathering g = { 0 };
+	struct answered a = remote_rows(c, path, take, &g);
+	if (a.exit)
+		(void)remote_complain(c, &a);                      /* the code is in a already */
+	else
+		table_print(c, columns, n, g.rows, g.n);
+	free(g.rows);
+	return a.exit;
 }

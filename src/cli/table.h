@@ -33,6 +33,9 @@ void put_text(FILE *to, struct str s, enum put_how how);
 size_t text_width(struct str s);                                      /* columns on a terminal */
 struct str text_cut_to(struct arena *a, struct str s, size_t width, bool is_ascii);
 
+/* All rows of a listing of the server, as a table. An exit code; what went wrong has been said. */
+int table_of(struct cli *c, struct str path, const struct column *columns, size_t n);
+
 /* All of standard input, at most max bytes. EXIT_FAILED after having said why. */
 int read_input(struct cli *c, size_t max, struct str *ret);
 #endif

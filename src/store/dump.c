@@ -19,17 +19,6 @@ static void put_line(struct dump_writer *w, struct buf *json)
 	buf_free(json);
 }
 
-static void add_text(struct buf *b, struct str s)
-{
-	if (str_is_utf8(s)) {
-		buf_json(b, s);
-		return;
-	}
-	buf_add(b, S("{\"base64\":\""));
-	base64_write(b, (const uint8_t *)s.p, s.n);
-	buf_add(b, S("\"}"));
-}
-
 static void add_time(struct buf *b, const char *name, int64_t t)
 {
 	buf_fmt(b, ",\"%s\":", name);
@@ -56,7 +45,7 @@ void dump_doc(struct dump_writer *w, const struct store_doc *d)
 {
 	struct buf b = BUF(LINE_BYTES_MAX);
 	buf_fmt(&b, "{\"kind\":\"%s\",\"id\":", w->kinds[d->kind].name);
-	add_text(&b, d->id);
+	json_bytes(&b, d->id);
 	buf_fmt(&b, ",\"ver\":%lld,\"token\":\"", (long long)d->ver);
 	hex_write(&b, d->token.b, sizeof d->token.b);
 	buf_char(&b, '"');
@@ -64,10 +53,10 @@ void dump_doc(struct dump_writer *w, const struct store_doc *d)
 	add_time(&b, "expire", d->expire);
 	for (size_t i = 0; i < STORE_IDX; i++) {
 		buf_add(&b, i ? S(",") : S(",\"idx\":["));
-		add_text(&b, d->idx[i]);
+		json_bytes(&b, d->idx[i]);
 	}
 	buf_add(&b, S("],\"body\":"));
-	add_text(&b, d->body);
+	json_bytes(&b, d->body);
 	buf_char(&b, '}');
 	put_line(w, &b);
 	census_add(&w->census, w->kinds, d);

@@ -9,6 +9,7 @@
  */
 #include "store/journal.h"
 #include "base/digest.h"
+#include "base/json.h"
 #include <assert.h>
 #include <string.h>
 
@@ -19,17 +20,6 @@ static void frame(struct buf *b, struct buf *json)
 	buf_add(b, buf_str(json));
 	buf_char(b, '\n');
 	buf_free(json);
-}
-
-static void write_text(struct buf *b, struct str s)
-{
-	if (str_is_utf8(s)) {
-		buf_json(b, s);
-		return;
-	}
-	buf_add(b, S("{\"base64\":\""));
-	base64_write(b, (const uint8_t *)s.p, s.n);
-	buf_add(b, S("\"}"));
 }
 
 static void write_time(struct buf *b, int64_t t)
@@ -43,7 +33,7 @@ static void write_time(struct buf *b, int64_t t)
 static void write_name(struct buf *b, const struct store_kind_def *kinds, store_kind kind, struct str id)
 {
 	buf_fmt(b, "{\"kind\":\"%s\",\"id\":", kinds[kind].name);
-	write_text(b, id);
+	json_bytes(b, id);
 }
 
 static void write_doc(struct buf *b, const struct store_kind_def *kinds, const struct store_doc *d)
@@ -57,10 +47,10 @@ static void write_doc(struct buf *b, const struct store_kind_def *kinds, const s
 	write_time(b, d->expire);
 	for (size_t i = 0; i < STORE_IDX; i++) {
 		buf_add(b, i ? S(",") : S(",\"idx\":["));
-		write_text(b, d->idx[i]);
+		json_bytes(b, d->idx[i]);
 	}
 	buf_add(b, S("],\"body\":"));
-	write_text(b, d->body);
+	json_bytes(b, d->body);
 	buf_char(b, '}');
 }
 
