@@ -35,6 +35,7 @@ struct flight {
 	int64_t until_ms;
 	struct arena mem;                /* of the keys */
 	struct sigv4_keys keys;
+	bool has_answer;                 /* the service has said something since the call began */
 };
 
 static struct crew *crew_new(uint64_t seed)
@@ -156,9 +157,12 @@ static void end_down(struct flight *f, struct call *c, struct str why)
 	end(f, c, c->is_open ? CALL_LOST : CALL_DOWN);             /* what an earlier try may have done stays as open as it was */
 }
 
-/* When the time is over: what it may have done decides. */
+/* When the time is over: what it may have done decides. A service that has said nothing in all that time, whatever became of the connections,
+ * is not asked for a moment: who asks several things one after the other waits for one of them only. */
 static void end_late(struct flight *f, struct call *c)
 {
+	if (!f->has_answer)
+		atomic_store(&f->d->down_until_ms, http_mono_ms() + RUN_DOWN_MS);
 	if (c->is_open)
 		end(f, c, CALL_LOST);
 	else if (is_down(f->d))
@@ -215,6 +219,7 @@ static void answered(struct flight *f, struct call *c, const struct slot *s)
 	if (s->http.date_ms)
 		dateclock_see(&f->d->time, s->http.date_ms, s->sent_boot_ms, f->d->time.clock.boot_ms(f->d->time.clock.ctx));
 	atomic_store(&f->d->down_until_ms, 0);
+	f->has_answer = true;
 	c->is_open |= s->http.n_sent > 1;
 	c->reply = reply_read(mem_of(c), s->http.status, buf_str(&s->http.answer));
 	switch (c->reply.verdict) {

@@ -336,6 +336,19 @@ static void a_service_that_is_gone_is_down(void **state)
 	store_docs_free(&d);
 }
 
+/* Or a line that is cut after every request. Who asks several things one after the other waits for the first of them only. */
+static void a_service_whose_answers_never_come_is_left_alone_for_a_moment(void **state)
+{
+	struct rig *r = *state;
+	struct store_docs d = { 0 };
+	plan(r, "drop-before=1");
+	RC(commit(r->s, 1, (struct store_write[]){ put("a", STORE_ABSENT, "1") }, 1).rc, STORE_UNKNOWN);
+	RC(store_get(r->s, (store_kind[]){ DOC }, &S("a"), 1, &d), STORE_DOWN);
+	RC(store_due(r->s, DOC, 0, 16, 1, 1, &d), STORE_DOWN);
+	plan(r, "");
+	store_docs_free(&d);
+}
+
 static void a_service_that_says_nothing_leaves_commits_unknown(void **state)
 {
 	struct rig *r = *state;
@@ -694,7 +707,8 @@ int main(void)
 		T(what_nobody_confirms_is_unknown_and_healed_by_the_same_token),
 		    BARE(only_proof_makes_a_conflict_after_a_lost_answer), BARE(keys_that_run_out_after_a_lost_answer_leave_it_unknown),
 		T(a_conflict_names_the_first_and_the_face_speaks_first), T(a_service_that_is_gone_is_down),
-		T(a_service_that_says_nothing_leaves_commits_unknown), BARE(opening_says_where_and_what_to_do),
+		T(a_service_whose_answers_never_come_is_left_alone_for_a_moment), T(a_service_that_says_nothing_leaves_commits_unknown),
+		BARE(opening_says_where_and_what_to_do),
 		    BARE(names_that_cannot_be_are_refused),
 		BARE(a_wrong_clock_here_signs_with_the_time_of_the_service), BARE(replicas_that_start_at_once_agree),
 		BARE(a_table_of_somebody_else_is_left_alone), T(a_newer_schema_is_kept_away_from_unless_it_lets_us),
