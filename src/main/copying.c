@@ -200,8 +200,9 @@ static const struct jv *info_row(struct cli *c, const char *kind, const struct k
 	return tool_row(c, &b);
 }
 
-static int info_opened(struct cli *c, struct store *s, const struct store_options *o)
+static int info_opened(struct cli *c, struct store *s, const struct located *where)
 {
+	const struct store_options *o = &where->options;
 	struct looking *l = NEW(&c->mem, struct looking);
 	struct patience patience = tool_patience(c);
 	const struct jv *rows[STORE_KINDS_MAX];
@@ -226,14 +227,5 @@ static int info_opened(struct cli *c, struct store *s, const struct store_option
 
 int tool_storage_info(struct cli *c)
 {
-	struct located l = { 0 };
-	struct store *s = NULL;
-	int code = locate_given(c, "from", &l);
-	if (code == EXIT_DONE)
-		code = located_open(c, &l, LOCATE_READ, &s);
-	if (code == EXIT_DONE)
-		code = info_opened(c, s, &l.options);
-	store_close(s);
-	located_free(&l);
-	return code;
+	return located_read(c, info_opened);
 }

@@ -75,8 +75,9 @@ static void print_text(struct checking *k, const struct audit_result *r)
 		fprintf(out, "and %zu more\n", k->told - FAULTS_TOLD);
 }
 
-static int check_opened(struct cli *c, struct store *s, const struct config *config)
+static int check_opened(struct cli *c, struct store *s, const struct located *where)
 {
+	const struct config *config = where->config;
 	struct checking k = { .c = c, .faults = BUF(TEXT_MAX), .is_json = str_eq(flag_text(c, "output"), S("json")) };
 	struct audit a = { .store = s, .patience = tool_patience(c), .ctx = &k, .fault = on_fault, .told = on_told,
 		.keep_ms = config ? config->world.keep_ms : DAYS(KEEP_DAYS), .events_ms = config ? config->world.events_ms : DAYS(EVENTS_DAYS) };
@@ -99,14 +100,5 @@ static int check_opened(struct cli *c, struct store *s, const struct config *con
 
 int tool_fsck(struct cli *c)
 {
-	struct located l = { 0 };
-	struct store *s = NULL;
-	int code = locate_given(c, "from", &l);
-	if (code == EXIT_DONE)
-		code = located_open(c, &l, LOCATE_READ, &s);
-	if (code == EXIT_DONE)
-		code = check_opened(c, s, l.config);
-	store_close(s);
-	located_free(&l);
-	return code;
+	return located_read(c, check_opened);
 }

@@ -244,3 +244,17 @@ bool located_is_same(const struct located *a, const struct located *b)
 	bool is_named_alike = str_eq(x->path, y->path) && str_eq(x->table, y->table) && str_eq(x->region, y->region) && str_eq(x->endpoint, y->endpoint);
 	return str_eq(a->driver, b->driver) && (is_named_alike || (is_one_process(a) && is_same_file(x->path, y->path)));
 }
+
+int located_read(struct cli *c, int (*work)(struct cli *c, struct store *s, const struct located *where))
+{
+	struct located l = { 0 };
+	struct store *s = NULL;
+	int code = locate_given(c, "from", &l);
+	if (code == EXIT_DONE)
+		code = located_open(c, &l, LOCATE_READ, &s);
+	if (code == EXIT_DONE)
+		code = work(c, s, &l);
+	store_close(s);
+	located_free(&l);
+	return code;
+}

@@ -32,4 +32,7 @@ int located_open(struct cli *c, struct located *l, enum locate_how how, struct s
 
 /* Whether both are one and the same store. */
 bool located_is_same(const struct located *a, const struct located *b);
+
+/* What --from names, opened for reading; work with it; closed again. An exit code. */
+int located_read(struct cli *c, int (*work)(struct cli *c, struct store *s, const struct located *where));
 #endif
