@@ -1,5 +1,6 @@
 """Disks that fail: full, a file that may not grow, a flush that says EIO. The server may end itself, with 70, and whoever supervises it starts it
 afresh; what it answered 2xx must be there."""
+import math
 import re
 import time
 
@@ -9,8 +10,7 @@ from load import Load
 from kills import LEVELS, TIMEOUTS_S
 
 ENDED_ITSELF = 70
-EIO_DELAY_S = 1.0               # the failing flush takes so long: everything that earlier ones covered is answered by then
-STRAGGLE_S = 0.8               # for the answers that earlier flushes covered
+EIO_DELAY_S = 1.0               # the failing flush takes so long: time for a wrong answer to show
 
 
 def full(stage):
@@ -112,14 +112,40 @@ def eio(stage):
     stage.judge(load, [sink], timeouts_s=TIMEOUTS_S)
 
 
-def failure_begin(trace):
-    """When the flush was called that failed, by the monotonic clock; None: not said yet. A line that tells the end only has the time of that."""
-    found = re.search(r'^\d+ +(\d+\.\d+) (<\.\.\. )?\w+.*INJECTED', trace, re.M)
-    return found and float(found[1]) - (EIO_DELAY_S if found[2] else 0.0) - time.time() + time.monotonic()
+class Flush:
+    """A flush as strace saw it: which thread asked for it, when by the monotonic clock, and whether it was made to fail."""
+
+    def __init__(self, thread, begin):
+        self.thread, self.begin, self.has_failed = thread, begin, False
+
+
+def flushes_of(trace):
+    """All that the trace tells of, in order. A call that another thread's interrupts has two lines, of which the second tells how it ended."""
+    since, flushes = time.time() - time.monotonic(), []
+    for thread, at, resumed, rest in re.findall(r'^(\d+) +(\d+\.\d+) (<\.\.\. )?(f\w*sync.*)$', trace, re.M):
+        if not resumed:
+            flushes.append(Flush(thread, float(at) - since))
+        if 'INJECTED' in rest:
+            next(f for f in reversed(flushes) if f.thread == thread).has_failed = True
+    return flushes
+
+
+def answered_on_failed(flushes, acceptances):
+    """The keys that were answered 2xx on the word of a flush that failed. Answers that the flush before it covers may still be on their way
+    when the failing one begins, so time alone proves nothing: but what was sent after that earlier flush had begun, only the failing one
+    can have covered, until its thread flushes again."""
+    wrong = []
+    for thread in {f.thread for f in flushes}:
+        own = [f for f in flushes if f.thread == thread]
+        before, after = [-math.inf] + [f.begin for f in own], [f.begin for f in own[1:]] + [math.inf]
+        for flush, earlier, later in zip(own, before, after):
+            if flush.has_failed:
+                wrong += [a.key for a in acceptances if a.sent > earlier and flush.begin < a.answered < later]
+    return wrong
 
 
 def failing_life(stage, replica, load, n):
-    """Returns the seconds from the failure to the end of the process."""
+    """Returns the seconds from the failure that ended the process to its end."""
     trace = stage.where / 'trace'
     trace.write_text('')
     replica.prefix = ['strace', '-D', '-f', '-qq', '-ttt', '-o', str(trace), '-e', 'trace=fdatasync,fsync', '-e',
@@ -128,15 +154,14 @@ def failing_life(stage, replica, load, n):
     try:
         tocsin.until(lambda: not replica.is_up(), 30, 'the failed flush to end it')
     except AssertionError:
-        stage.check(False, 'flush %d failed and the server lives: %s' % (n, trace.read_text()[-400:]))
+        stage.check(False, 'flush %d failed and the server lives' % n)
         replica.kill()
-        return 0.0
     ended = time.monotonic()
     stage.cluster.fault('eio', ended - EIO_DELAY_S)
     replica.went_down()
-    begin = tocsin.until(lambda: failure_begin(trace.read_text()), 10, 'the trace')
-    answered = [key for key, tally in list(load.tallies.items()) if tally.answered_at and tally.answered_at > begin + STRAGGLE_S]
-    stage.check(not answered, 'answered 2xx on the failed flush %d: %s' % (n, answered[:5]))
+    flushes = tocsin.until(lambda: [f for f in flushes_of(trace.read_text()) if f.has_failed] and flushes_of(trace.read_text()), 10, 'the trace')
+    answered = answered_on_failed(flushes, list(load.acceptances))
+    stage.check(not answered, 'answered 2xx on the failed flush %d: %s\n%s' % (n, answered[:5], trace.read_text()[-1000:]))
     code = replica.process.returncode
     stage.check(code in (ENDED_ITSELF, 1), 'after flush %d failed it ended with %d: %s' % (n, code, replica.err.text()[-500:]))
-    return ended - begin - EIO_DELAY_S
+    return ended - EIO_DELAY_S - max(f.begin for f in flushes if f.has_failed)

@@ -28,6 +28,13 @@ class Act(typing.NamedTuple):
     answered: float             # infinity: no clear answer came
 
 
+class Acceptance(typing.NamedTuple):
+    """One try that was answered 2xx."""
+    key: str
+    sent: float
+    answered: float
+
+
 class Tally:
     """What became of the events with one key."""
 
@@ -46,7 +53,7 @@ class Load:
         """rate: events a second, all senders together. Modest unless a test is about it: a page that is late must be nobody's fault but the
         server's, on any machine."""
         self.cluster, self.rate = cluster, rate
-        self.lock, self.is_over, self.tallies, self.acts = threading.Lock(), threading.Event(), {}, []
+        self.lock, self.is_over, self.tallies, self.acts, self.acceptances = threading.Lock(), threading.Event(), {}, [], []
         self.answers, self.next, self.begin, self.slowest_s = collections.Counter(), 0, time.monotonic(), 0.0
         self.recent = collections.deque(maxlen=400)
         self.log = open(cluster.where / 'accepted.log', 'a', encoding='ascii')
@@ -112,9 +119,10 @@ class Load:
             if replica is not None:
                 with self.lock:
                     tally.tries += 1
+                sent = time.monotonic()
                 status = self.ask(connections, replica, *self.request(door, key, n))
                 if status and 200 <= status < 300:
-                    self.write(key, tally, attempt)
+                    self.write(key, tally, attempt, sent)
                     return
                 if status and status not in (429, 503):
                     self.refused.append('%s:%d' % (key, status))
@@ -155,11 +163,13 @@ class Load:
             self.answers[status] += 1
             self.slowest_s = max(self.slowest_s, took_s)
 
-    def write(self, key, tally, attempt):
+    def write(self, key, tally, attempt, sent):
         with self.lock:
+            now = time.monotonic()
             tally.accepted += 1
-            tally.answered_at = tally.answered_at or time.monotonic()
-            self.log.write('%.3f %s\n' % (time.monotonic(), key))
+            tally.answered_at = tally.answered_at or now
+            self.acceptances.append(Acceptance(key, sent, now))
+            self.log.write('%.3f %s\n' % (now, key))
             self.log.flush()
             if attempt == 0 and not key.startswith('hot'):
                 self.recent.append(key)                 # one incident for certain, so that it may be resolved
