@@ -16,7 +16,7 @@ struct slot {
 	struct str id;
 	uint64_t ver;                    /* as read; 0: absent */
 	const void *obj;                 /* as read or as decided; NULL: absent */
-	int64_t due, expire;
+	int64_t due, expire, was_due;    /* was_due: as read */
 	int unit;                        /* -1: not changed */
 };
 
@@ -45,7 +45,7 @@ static struct slot *slot_add(struct batch *b, enum kind kind, struct str id)
 	struct slot **chain = &b->table[slot_hash(b, kind, id)];
 	struct slot *s = NEW(&b->mem, struct slot);
 	*s = (struct slot){ .next = *chain, .kind = kind, .id = arena_str(&b->mem, id), .unit = -1, .due = STORE_NO_DUE,
-		.expire = STORE_NO_DUE };
+		.expire = STORE_NO_DUE, .was_due = STORE_NO_DUE };
 	return *chain = s;
 }
 
@@ -86,7 +86,7 @@ const void *batch_read(struct arena *a, struct store *store, enum kind kind, str
 static void slot_set(struct slot *s, const struct store_doc *d, const void *obj)
 {
 	s->ver = d->ver;
-	s->due = d->due;
+	s->due = s->was_due = d->due;
 	s->expire = d->expire;
 	s->obj = obj;
 	s->is_read = true;
@@ -210,7 +210,7 @@ void batch_begin(struct batch *b, struct store *store, const struct world *w, in
 	b->units = NEWN(&b->mem, struct unit, n);
 	b->wanted = b->touched = NULL;
 	b->n_members = b->n_units = b->n_committed = 0;
-	b->least_due_ms[0] = b->least_due_ms[1] = INT64_MAX;
+	b->dated = NULL;
 }
 
 void batch_free(struct batch *b)
@@ -485,12 +485,20 @@ static void overwrite_conflicts(struct batch *b, struct store_txn *txns, struct 
 }
 #endif
 
+/* An incident that an alert was folded into is due when it was before: that is known. A level that ends as it begins is due anew at that very time. */
+static bool is_dated(const struct batch *b, const struct slot *s)
+{
+	return (s->kind == KIND_incident || s->kind == KIND_page) && s->due != STORE_NO_DUE && (s->due != s->was_due || s->due <= b->now_ms);
+}
+
 static void note_dues(struct batch *b, const struct unit *u)
 {
 	for (const struct slot *s = u->slots; s != NULL; s = s->unit_next) {
-		int which = s->kind == KIND_page;
-		if ((s->kind == KIND_incident || s->kind == KIND_page) && s->due < b->least_due_ms[which])
-			b->least_due_ms[which] = s->due;
+		if (!is_dated(b, s))
+			continue;
+		struct dated *d = NEW(&b->mem, struct dated);
+		*d = (struct dated){ b->dated, s->kind, s->id, s->obj, s->due };
+		b->dated = d;
 	}
 }
 

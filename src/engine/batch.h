@@ -21,6 +21,9 @@ struct member {
 	bool is_beyond;                  /* it needs a document that only a newer program can read; rc is STORE_BUSY */
 };
 
+/* An incident or a page to which this batch gave a due time. */
+struct dated { struct dated *next; enum kind kind; struct str id; const void *obj; int64_t due_ms; };
+
 struct slot;
 struct unit;
 struct batch {
@@ -40,7 +43,7 @@ struct batch {
 	size_t n_members;
 	struct unit *units;
 	size_t n_units;
-	int64_t least_due_ms[2];         /* of what was committed: [0] incidents, [1] pages; INT64_MAX: none */
+	struct dated *dated;             /* of what was committed */
 	size_t n_committed;
 	struct effects scratch;
 };

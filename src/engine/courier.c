@@ -2,7 +2,8 @@
  *
  * The fresh read right before the send is what keeps a page from reaching somebody whose incident was acknowledged a moment ago; the
  * claim is what keeps two replicas from sending the same page. A channel without room leaves its pages due; others overtake them. Where several
- * replicas work, whoever wrote a page reaches for it first, and whoever tried it in vain last (core/share.h).
+ * replicas work, whoever wrote a page reaches for it first, and whoever tried it in vain last (core/share.h). What it wrote itself it knows, and
+ * claims without asking the store what is due; the look every few seconds finds everything else, and what was missed.
  */
 #include "engine/inside.h"
 #include "base/mutant.h"
@@ -57,7 +58,7 @@ void courier_settle(struct engine *e, struct delivery **sent, size_t n)
 		delivery_free(sent[i]);
 	}
 	e->sends_out -= n;
-	if (n)
+	if (n && e->is_short_of_room)
 		e->next_page_ms = e->now_ms;              /* there is room again */
 }
 
@@ -199,8 +200,8 @@ static bool is_settling(const struct engine *e, struct str page)
 /* What to do about a page that is due. OTHERS: it is another replica's turn. NO_ROOM: as soon as something comes back. */
 enum look { LOOK_CLAIM, LOOK_OTHERS, LOOK_NO_ROOM, LOOK_NEVER };
 
-/* Decoded in memory that is forgotten at once: of a crowded channel there may be very many. */
-static enum look look_at(struct engine *e, struct arena *a, struct rooms *rooms, const struct store_doc *d)
+/* Decoded in memory that is forgotten at once: of a crowded channel there may be very many. NULL: cannot be read. */
+static const struct page *peek(struct engine *e, struct arena *a, const struct store_doc *d)
 {
 	enum store_rc rc = STORE_OK;
 	arena_reset(a);
@@ -208,6 +209,12 @@ static enum look look_at(struct engine *e, struct arena *a, struct rooms *rooms,
 	engine_saw(e, rc);
 	if (rc == STORE_BUSY)
 		engine_beyond(e, KIND_page, d->id);
+	return p;
+}
+
+static enum look look_at(struct engine *e, struct arena *a, struct rooms *rooms, const struct store_doc *d)
+{
+	const struct page *p = peek(e, a, d);
 	if (p == NULL)
 		return LOOK_NEVER;
 	if (!engine_is_mine(e, p->incident, p, d->due))
@@ -247,44 +254,93 @@ static void scan_next(struct engine *e, size_t limit, size_t seen, bool is_crowd
 		e->next_page_ms = e->deep_page_ms;
 }
 
+/* Room for what may come of n pages. */
+static void begin_claims(struct engine *e, size_t n)
+{
+	e->found = NEWN(&e->step_mem, struct found, n);
+	e->claimed = NEWN(&e->step_mem, struct claimed, n);
+}
+
+static size_t claims_max(const struct engine *e)
+{
+	return e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
+}
+
+static void look_soon(struct engine *e)
+{
+	if (e->now_ms + FULL_MS < e->next_page_ms)
+		e->next_page_ms = e->now_ms + FULL_MS;
+}
+
+/* No room for some: again when something comes back, or soon. */
+static void wait_for_room(struct engine *e)
+{
+	e->is_short_of_room = true;
+	look_soon(e);
+}
+
+/* A page that becomes due before the next look. What is another's, that one sees coming, or finds. */
+static void expect(struct engine *e, const struct page *p, int64_t due_ms)
+{
+	int64_t at_ms = due_ms + e->now_err_ms;
+	if (p && at_ms < e->next_page_ms && engine_is_mine(e, p->incident, p, due_ms) && !upcoming_add(&e->pages, due_ms, p->id, p->channel))
+		e->next_page_ms = at_ms;
+}
+
+void courier_expect(struct engine *e, const struct dated *d)
+{
+	if (!e->is_draining)
+		expect(e, d->obj, d->due_ms);
+}
+
+/* Claims what is known to be due. */
+static void claim_known(struct engine *e)
+{
+	struct coming due[CLAIMS_MAX];
+	struct rooms rooms = rooms_new(e);
+	size_t n = upcoming_take(&e->pages, e->now_ms - e->now_err_ms, due, claims_max(e));
+	begin_claims(e, n);
+	for (size_t i = 0; i < n; i++)
+		if (takes(e, &rooms, due[i].channel))
+			engine_todo(e, engine_own_job(e, CMD_CLAIM, due[i].id, S("")));
+		else
+			wait_for_room(e);
+}
+
 /* Claims what is due, lowest first, as much as the channels take. docs: the first of it, `limit` at most. */
 static void claim(struct engine *e, const struct store_docs *docs, size_t limit)
 {
 	struct rooms rooms = rooms_new(e);
-	struct arena peek = ARENA(PEEK_ARENA);
-	e->found = NEWN(&e->step_mem, struct found, CLAIMS_MAX);
-	e->claimed = NEWN(&e->step_mem, struct claimed, CLAIMS_MAX);
-	size_t seen[LOOK_NEVER + 1] = { 0 }, due = 0, max = e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
-	int64_t later = INT64_MAX;
+	begin_claims(e, docs->n < CLAIMS_MAX ? docs->n : CLAIMS_MAX);
+	struct arena mem = ARENA(PEEK_ARENA);
+	size_t seen[LOOK_NEVER + 1] = { 0 }, due = 0, max = claims_max(e);
 	for (size_t i = 0; i < docs->n && seen[LOOK_CLAIM] < max; i++) {
 		const struct store_doc *d = &docs->v[i];
 		if (d->due + e->now_err_ms > e->now_ms) {
-			later = d->due < later ? d->due : later;
+			expect(e, peek(e, &mem, d), d->due);
 			continue;
 		}
-		enum look look = look_at(e, &peek, &rooms, d);
+		enum look look = look_at(e, &mem, &rooms, d);
 		if (look == LOOK_CLAIM)
 			claim_one(e, d);
 		seen[look]++;
 		due++;
 	}
-	arena_free(&peek);
+	arena_free(&mem);
 	size_t n = seen[LOOK_CLAIM];
 	bool is_crowded = n == 0 && due == docs->n && docs->n == limit && limit == e->page_scan && limit < SCAN_MAX;
 	scan_next(e, limit, docs->n, is_crowded, n == max);
-	if (n < max && later != INT64_MAX && later + e->now_err_ms < e->next_page_ms)
-		e->next_page_ms = later + e->now_err_ms;
-	if (seen[LOOK_NO_ROOM] > 0 && e->now_ms + FULL_MS < e->next_page_ms)
-		e->next_page_ms = e->now_ms + FULL_MS;     /* no room for some: again when something comes back, or soon */
+	if (docs->n == limit)
+		look_soon(e);                              /* more may hide behind these */
+	if (seen[LOOK_NO_ROOM] > 0)
+		wait_for_room(e);
 	if (n == max || is_crowded)
 		e->next_page_ms = e->now_ms;
 }
 
-void courier_look(struct engine *e)
+static void ask(struct engine *e)
 {
 	struct store_docs docs = { 0 };
-	if (e->is_draining || e->now_ms < e->next_page_ms)
-		return;
 	size_t least = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : SCAN_MIN;
 	if (e->page_scan < least)
 		e->page_scan = least;
@@ -292,11 +348,19 @@ void courier_look(struct engine *e)
 	e->next_page_ms = e->now_ms + engine_look_ahead_ms(e);
 	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, limit, &docs);
 	engine_saw(e, rc);
-	if (rc != STORE_OK)
-		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
-	else if (docs.n > 0)
+	if (rc == STORE_OK) {
+		upcoming_begin(&e->pages);
+		e->is_short_of_room = false;
 		claim(e, &docs, limit);
-	else
-		e->page_scan = 0;
+	} else {
+		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
+	}
 	store_docs_free(&docs);
+}
+
+void courier_look(struct engine *e)
+{
+	if (e->is_draining)
+		return;
+	(e->now_ms < e->next_page_ms ? claim_known : ask)(e);
 }

@@ -25,6 +25,8 @@ struct engine *engine_new(const struct env *env, const struct setup *setup)
 	store_info(env->store, &e->store_info);
 	assert(e->store_info.shards > 0);
 	e->replicas.mem = ARENA(64 << 10);
+	upcoming_begin(&e->timers);
+	upcoming_begin(&e->pages);
 	e->crew.me = setup->replica;
 	e->metrics.replicas_live = 1;
 	return e;
@@ -45,6 +47,8 @@ void engine_free(struct engine *e)
 	arena_free(&e->step_mem);
 	arena_free(&e->replicas.mem);
 	arena_free(&e->janitor.mem);
+	upcoming_free(&e->timers);
+	upcoming_free(&e->pages);
 	batch_free(&e->batch);
 	free(e);
 }
@@ -102,12 +106,10 @@ void engine_fresh_id(struct engine *e, char out[37])
 	uuid7_write(out, e->id_ms, random);
 }
 
-void engine_wake_for(struct engine *e, const struct batch *b)
+void engine_expect(struct engine *e, const struct batch *b)
 {
-	if (b->least_due_ms[0] < e->next_timer_ms)
-		e->next_timer_ms = b->least_due_ms[0];
-	if (b->least_due_ms[1] < e->next_page_ms)
-		e->next_page_ms = b->least_due_ms[1];
+	for (const struct dated *d = b->dated; d != NULL && !e->is_quiet; d = d->next)
+		(d->kind == KIND_page ? courier_expect : timekeeper_expect)(e, d);
 }
 
 void engine_todo(struct engine *e, struct job *j)
@@ -193,6 +195,8 @@ enum store_rc engine_put(struct engine *e, enum kind kind, struct str id, const 
 
 int64_t engine_look_ahead_ms(const struct engine *e)
 {
+	if (MUTANT(47))
+		return 24 * 3600 * 1000LL;
 	return e->crew.n_others > 0 ? LOOK_AMONG_OTHERS_MS : LOOK_AHEAD_MS;
 }
 
@@ -250,9 +254,16 @@ static void refuse_all(struct engine *e, struct job **jobs, size_t n, enum store
 		e->env.reply(e->env.ctx, jobs[i], &a);
 }
 
+/* How long until the next look, or until something that is known becomes due. */
+static int64_t until(const struct engine *e, int64_t look_ms, const struct upcoming *u)
+{
+	int64_t known_ms = u->n > 0 ? u->least_ms + e->now_err_ms : INT64_MAX;
+	return (known_ms < look_ms ? known_ms : look_ms) - e->now_ms;
+}
+
 static int64_t next_wake(const struct engine *e)
 {
-	int64_t in = LOOK_AHEAD_MS, timer = e->next_timer_ms - e->now_ms, page = e->next_page_ms - e->now_ms;
+	int64_t in = LOOK_AHEAD_MS, timer = until(e, e->next_timer_ms, &e->timers), page = until(e, e->next_page_ms, &e->pages);
 	if (e->todo.n > 0)
 		return e->mono_ms;                        /* ends of attempts that came up while sending */
 	if (!e->is_quiet && timer < in)

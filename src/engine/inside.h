@@ -3,6 +3,7 @@
 #define ENGINE_INSIDE_H
 #include "core/share.h"
 #include "engine/batch.h"
+#include "engine/upcoming.h"
 
 /* Incident numbers nobody else has: a block reserved by a commit of its own, so that batches never meet on one counter. */
 struct numbers {
@@ -63,7 +64,9 @@ struct engine {
 	uint64_t id_sequence;            /* orders ids made in one millisecond */
 	int64_t id_ms;
 	int64_t next_timer_ms;           /* store time of the next look for due incidents, */
-	int64_t next_page_ms;            /* for due pages, */
+	int64_t next_page_ms;            /* for due pages; */
+	struct upcoming timers, pages;   /* what is known to become due before that, and is ours */
+	bool is_short_of_room;           /* a page that was due had no room */
 	struct janitor janitor;
 #ifdef MUT
 	int64_t cursor_ms;               /* of those who believe a due index may be read on from where they were */
@@ -79,8 +82,8 @@ enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_EVERY_MS = 60 
 
 /* Counts what a committed member did. */
 void engine_count(struct engine *e, const struct member *x);
-/* What was written and is due makes the next look earlier. */
-void engine_wake_for(struct engine *e, const struct batch *b);
+/* What was committed and becomes due before the next look is remembered, or makes that look earlier. */
+void engine_expect(struct engine *e, const struct batch *b);
 void engine_saw(struct engine *e, enum store_rc rc);         /* remembers the health of the store */
 void engine_fresh_id(struct engine *e, char out[37]);
 void engine_log(struct engine *e, enum log_level level, struct str incident, const char *fmt, ...) PRINTF_LIKE(4, 5);
@@ -108,10 +111,12 @@ enum store_rc numbers_need(struct engine *e, size_t wanted);
 void replicas_beat(struct engine *e);
 /* timekeeper.c: due incidents become things to do. */
 void timekeeper_look(struct engine *e);
+void timekeeper_expect(struct engine *e, const struct dated *d);
 /* janitor.c: what is long over is forgotten, a little each minute. */
 void janitor_step(struct engine *e);
 /* courier.c: ends of attempts and due pages become things to do; what was claimed is sent after the commit. */
 void courier_settle(struct engine *e, struct delivery **sent, size_t n);
 void courier_look(struct engine *e);
+void courier_expect(struct engine *e, const struct dated *d);
 void courier_send(struct engine *e);
 #endif

@@ -139,7 +139,7 @@ static size_t one_batch(struct engine *e, struct job **jobs, size_t n)
 		e->numbers.next += x->end.used_fresh_number && x->rc == STORE_OK;
 	}
 	batch_commit(b, &e->rng, &e->metrics);
-	engine_wake_for(e, b);
+	engine_expect(e, b);
 	for (size_t k = 0; k < b->n_members; k++)
 		finish(e, &b->members[k]);
 	return i;

@@ -1,8 +1,8 @@
 /* timekeeper.c - asks the store what is due.
  *
- * There is no list of timers in memory that could be lost: the question is asked of the store, from the lowest due on, no cursor. The only thing
- * kept is when to ask next: at the earliest due that was seen or written, and every few seconds for what others wrote; every second while
- * there are others, whose share is passed over until it is this replica's turn (core/share.h).
+ * No list of timers in memory counts: the question is asked of the store every few seconds, from the lowest due on, no cursor; every second while
+ * there are others, whose share is passed over until it is this replica's turn (core/share.h). What that look saw coming and what was
+ * written since is remembered until the next one, so that a level begins on time (upcoming.h).
  */
 #include "engine/inside.h"
 #include "base/mutant.h"
@@ -10,20 +10,33 @@
 
 enum { TIMERS_MAX = 128, TIMER_SCAN_MAX = 1 << 13 };
 
+/* Nothing is due before the time it is due plus what the clock may be off. What is another's, that one sees coming, or finds. */
+static void expect(struct engine *e, struct str incident, int64_t due_ms)
+{
+	int64_t at_ms = due_ms + e->now_err_ms;
+	if (at_ms < e->next_timer_ms && engine_is_mine(e, incident, NULL, due_ms) && !upcoming_add(&e->timers, due_ms, incident, S("")))
+		e->next_timer_ms = at_ms;
+}
+
+void timekeeper_expect(struct engine *e, const struct dated *d)
+{
+	expect(e, d->id, d->due_ms);
+}
+
 /* Makes those that are due and ours things to do; how many, and how many more are due. */
 static size_t take_due(struct engine *e, const struct store_docs *docs, size_t *ret_left)
 {
 	size_t n = 0, left = 0;
 	for (size_t i = 0; i < docs->n && n < TIMERS_MAX; i++) {
 		const struct store_doc *d = &docs->v[i];
-		int64_t due = d->due + e->now_err_ms;      /* not early: its time plus what the clock may be off */
+		int64_t due = d->due + e->now_err_ms;
 #ifdef MUT
 		if (MUTANT(11) && d->due < e->cursor_ms)
 			continue;
 		e->cursor_ms = d->due;
 #endif
 		if (due > e->now_ms) {
-			e->next_timer_ms = due < e->next_timer_ms ? due : e->next_timer_ms;
+			expect(e, d->id, d->due);
 		} else if (engine_is_mine(e, d->id, NULL, d->due)) {
 			engine_todo(e, engine_own_job(e, CMD_TIMER, d->id, S("")));
 			n++;
@@ -35,23 +48,25 @@ static size_t take_due(struct engine *e, const struct store_docs *docs, size_t *
 	return n;
 }
 
-/* A look that was filled up by what is due may hide more behind it: again at once, and further when all of that was the others' share. */
-static void scan_next(struct engine *e, size_t seen, size_t taken, size_t left)
+/* A look that was filled up by what is due may hide more behind it: again at once, and further when all of that was the others' share. One that was
+ * filled up by what is coming has seen no further than that. */
+static void scan_next(struct engine *e, const struct store_docs *docs, size_t taken, size_t left)
 {
+	size_t seen = docs->n;
 	bool is_full = seen == e->timer_scan && taken + left == seen, is_hidden = is_full && taken == 0 && seen < TIMER_SCAN_MAX;
 	if (taken == TIMERS_MAX || (is_full && taken > 0) || is_hidden)
 		e->next_timer_ms = e->now_ms;
+	else if (seen == e->timer_scan && docs->v[seen - 1].due + e->now_err_ms < e->next_timer_ms)
+		e->next_timer_ms = docs->v[seen - 1].due + e->now_err_ms;
 	if (is_hidden)
 		e->timer_scan *= 2;
 	else if (seen < e->timer_scan / 2)
 		e->timer_scan /= 2;
 }
 
-void timekeeper_look(struct engine *e)
+static void ask(struct engine *e)
 {
 	struct store_docs docs = { 0 };
-	if (e->now_ms < e->next_timer_ms)
-		return;
 	if (e->timer_scan < TIMERS_MAX)
 		e->timer_scan = TIMERS_MAX;
 	enum store_rc rc = store_due(e->env.store, KIND_incident, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, e->timer_scan, &docs);
@@ -59,10 +74,24 @@ void timekeeper_look(struct engine *e)
 	if (rc == STORE_OK) {
 		size_t left, n;
 		e->next_timer_ms = e->now_ms + engine_look_ahead_ms(e);
+		upcoming_begin(&e->timers);
 		n = take_due(e, &docs, &left);
-		scan_next(e, docs.n, n, left);
+		scan_next(e, &docs, n, left);
 	} else {
 		e->next_timer_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
 	}
 	store_docs_free(&docs);
+}
+
+static void take_known(struct engine *e)
+{
+	struct coming due[TIMERS_MAX];
+	size_t n = upcoming_take(&e->timers, e->now_ms - e->now_err_ms, due, TIMERS_MAX);
+	for (size_t i = 0; i < n; i++)
+		engine_todo(e, engine_own_job(e, CMD_TIMER, due[i].id, S("")));
+}
+
+void timekeeper_look(struct engine *e)
+{
+	(e->now_ms < e->next_timer_ms ? take_known : ask)(e);
 }

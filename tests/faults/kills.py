@@ -8,7 +8,7 @@ from load import Load
 LEVELS = [{'targets': ['channel:hook'], 'timeout': '8s'}, {'targets': ['channel:hook'], 'timeout': '24h'}]
 TIMEOUTS_S = (8,)
 REPLICAS, KILL_EVERY_S, ENOUGH_A_SECOND = 3, 0.2, 10
-RATES = {'postgres': 500, 'dynamodb': 100}      # events a second; the server that stands in for DynamoDB is one thread
+RATES = {'postgres': 500, 'dynamodb': 500}      # events a second
 FAULTS = ('conflict=0.03,throttle=0.02,500after=0.01,late=0.01:1500,drop-after=0.01,drop-before=0.01,500before=0.01,503=0.01,inprogress=0.01,'
           'hold=0.02,slow=0.01')
 

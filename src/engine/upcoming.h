@@ -1,0 +1,25 @@
+/* upcoming.h - what this replica knows to become due, so that it need not ask. Inside engine/ only.
+ *
+ * What it has written itself since the last look, and what that look saw coming. Asking the store what is due costs a query for each shard; an
+ * entry here costs none. It is a hint and nothing else: each look begins it anew, whatever is missing here the next look finds, and what is
+ * wrong here changes nothing, because claims and levels are decided on fresh documents whoever proposed them.
+ */
+#ifndef ENGINE_UPCOMING_H
+#define ENGINE_UPCOMING_H
+#include "base/base.h"
+
+struct coming { int64_t due_ms; struct str id, channel; };       /* channel: of a page */
+struct upcoming {
+	struct arena mem;                /* of the texts */
+	struct coming *v;
+	size_t n, cap;
+	int64_t least_ms;                /* the earliest of them; INT64_MAX: there are none */
+};
+
+void upcoming_begin(struct upcoming *u);                         /* empty; all zero before the first time */
+void upcoming_free(struct upcoming *u);
+/* False: full, and the store must be asked at that time. */
+bool upcoming_add(struct upcoming *u, int64_t due_ms, struct str id, struct str channel) MUST_USE;
+/* Takes out up to max that are due at that time, in the order in which they were added. Their texts live until the next begin or add. */
+size_t upcoming_take(struct upcoming *u, int64_t at_ms, struct coming *ret, size_t max);
+#endif
