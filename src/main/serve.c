@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, GIVE_UP_MS = 8 * 1000, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000, STUCK_MS = 3000,
-	HOST_MAX = 40 };
+	HOST_MAX = 40, REDO_BYTES = 32 << 20, REDO_KEPT_MS = 10 * 60 * 1000 };
 
 /* A configuration and what the rooms are given of it. */
 struct live {
@@ -56,6 +56,7 @@ struct server {
 	struct live *live;               /* the configuration in force */
 	struct live *retired;            /* replaced, but requests under way may still point into it */
 	struct store *store;
+	_Atomic size_t missing, redone;  /* decisions that a replaced server of the store lacked, and those that were written again */
 	struct exporter *exporter;       /* json only; else NULL */
 	struct writer *writer;
 	struct sender *sender;
@@ -217,6 +218,10 @@ static void on_extra_metrics(void *ctx, struct buf *b, bool is_openmetrics)
 	    "tocsin_http_requests_in_flight %zu\n", http_server_in_flight(s->http));
 	buf_fmt(b, "# HELP tocsin_engine_queue_length Commands waiting for the engine.\n# TYPE tocsin_engine_queue_length gauge\n"
 	    "tocsin_engine_queue_length %zu\n", writer_waiting(s->writer));
+	buf_fmt(b, "# HELP tocsin_store_decisions_missing_total Decisions that a store whose server was replaced lacked.\n"
+	    "# TYPE tocsin_store_decisions_missing_total counter\ntocsin_store_decisions_missing_total %zu\n", s->missing);
+	buf_fmt(b, "# HELP tocsin_store_decisions_redone_total Those of them that were written again.\n"
+	    "# TYPE tocsin_store_decisions_redone_total counter\ntocsin_store_decisions_redone_total %zu\n", s->redone);
 	standby_metrics(s->standby, b);
 }
 
@@ -263,6 +268,29 @@ static void on_request(void *ctx, struct http_request *r)
 	api_handle(ctx, r);
 }
 
+/* A decision that was stored and is not any more is the worst that can happen: it is said loudly, whatever became of it. */
+static void on_redone(void *ctx, const struct store_redone *r)
+{
+	struct server *s = ctx;
+	s->missing += r->missing;
+	s->redone += r->redone;
+	if (r->missing == 0)
+		say(s, LOG_WARN, "another server answers for the store, as when a standby is promoted; it has all that this replica had stored");
+	else
+		say(s, LOG_ERROR, "another server answers for the store, and it lacked %zu decisions of this replica, the oldest %lld ms old: %zu are written "
+		    "again%s; to lose none let PostgreSQL wait for standbys (synchronous_standby_names)", r->missing, (long long)r->oldest_ms, r->redone,
+		    r->redone < r->missing ? ", the others not, because something else was decided meanwhile" : "");
+}
+
+/* What this replica had stored is put back when the store's servers are replaced by one that does not have it. */
+static struct store *with_redo(struct server *s, struct store *store)
+{
+	struct store_redo_plan plan = { s, REDO_BYTES, REDO_KEPT_MS, on_mono, on_redone };
+	struct store_info info;
+	store_info(store, &info);
+	return info.history ? store_redo(store, &plan) : store;
+}
+
 static bool open_store(struct server *s, const struct config *c)
 {
 	struct buf why = BUF(4096);
@@ -273,6 +301,7 @@ static bool open_store(struct server *s, const struct config *c)
 	buf_free(&why);
 	if (rc != STORE_OK)
 		return false;
+	s->store = with_redo(s, s->store);
 	store_info(s->store, &info);
 	s->is_shared = info.many_writers;
 	return true;

@@ -25,7 +25,7 @@ static void postgres_info(const struct store *s, struct store_info *ret)
 {
 	const struct postgres *p = (const struct postgres *)s;
 	*ret = (struct store_info){ .durability = p->has_quorum ? STORE_D_ZONE : STORE_D_POWER, .shards = p->shards, .many_writers = true,
-		.backend = "postgres", .version = p->version };
+		.backend = "postgres", .version = p->version, .history = p->pool.timeline };
 }
 
 enum store_rc postgres_note(struct postgres *p, const PGresult *r, int64_t asked_at)

@@ -47,6 +47,7 @@ struct pool {
 	size_t n;                        /* sessions there are or are being made */
 	unsigned epoch;                  /* sessions made before the last loss are not trusted any more */
 	bool is_down, is_ending;
+	_Atomic uint64_t timeline;       /* of the server that was connected to last, if it says */
 };
 /* Takes over `first`. 0, or an errno: no thread can be had. */
 int pool_start(struct pool *p, struct session *first) MUST_USE;

@@ -141,6 +141,12 @@ static struct session *make(struct pool *p)
 	return s;
 }
 
+static void note_timeline(struct pool *p, const struct session *s)
+{
+	if (s->timeline > 0)
+		p->timeline = s->timeline;
+}
+
 /* Under the lock, which it leaves while it connects. */
 static void add_one(struct pool *p)
 {
@@ -150,6 +156,7 @@ static void add_one(struct pool *p)
 	pthread_mutex_lock(&p->lock);
 	if (s) {
 		s->epoch = p->epoch;
+		note_timeline(p, s);
 		p->is_down = false;
 		push(p, s);
 		return;
@@ -192,6 +199,7 @@ int pool_start(struct pool *p, struct session *first)
 	p->last = &p->first;
 	p->idle = first;
 	p->n = 1;
+	note_timeline(p, first);
 	return pthread_create(&p->connector, NULL, connect_for_all, p);
 }
 

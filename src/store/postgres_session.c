@@ -347,6 +347,18 @@ static enum store_rc judge_server(struct session *s, const PGresult *r, struct b
 	return STORE_OK;
 }
 
+/* Services that keep their log elsewhere may not know these functions: then nothing is said of it. */
+static void ask_timeline(struct session *s)
+{
+	PGresult *r = NULL;
+	int64_t n = 0;
+	bool ok = session_script(s, "SELECT ('x'||left(pg_walfile_name(pg_current_wal_lsn()),8))::bit(32)::bigint", &r);
+	s->timeline = ok && str_int(str_c(PQgetvalue(r, 0, 0)), &n) && n > 0 ? (uint64_t)n : 0;
+	if (!s->is_lost)
+		s->state[0] = s->text[0] = '\0';
+	PQclear(r);
+}
+
 static enum store_rc set_up(struct session *s, struct buf *why)
 {
 	PGresult *r = NULL;
@@ -362,6 +374,8 @@ static enum store_rc set_up(struct session *s, struct buf *why)
 	}
 	enum store_rc rc = judge_server(s, r, why);
 	PQclear(r);
+	if (rc == STORE_OK)
+		ask_timeline(s);
 	return rc;
 }
 

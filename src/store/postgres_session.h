@@ -31,7 +31,8 @@ struct session {
 	bool has_warned;         /* the server warned of something since this was last cleared */
 	char state[6];           /* SQLSTATE of the first error of the latest exchange, or empty */
 	char text[300];          /* and its message */
-	int64_t server_began;    /* when the server process began: another one, another history of transactions */
+	int64_t server_began;    /* when the server process began: another one, other numbers of transactions */
+	uint64_t timeline;       /* of its log: a standby that is promoted begins a new one; 0: it does not say */
 	bool has_quorum;         /* a commit waits for a quorum of standbys */
 	char version[32];
 	unsigned epoch;          /* of the pool */

@@ -1,4 +1,4 @@
-/* store.h - the one narrow door to storage. Backends: memory, json, sqlite, postgres, dynamodb. Wrappers: trace, fault.
+/* store.h - the one narrow door to storage. Backends: memory, json, sqlite, postgres, dynamodb. Wrappers: trace, fault, redo.
  *
  * A document is (kind, id) -> { ver, token, due, expire, idx[], body }.
  *   ver     starts at 1, +1 on every committed write of that document, never goes back.
@@ -88,6 +88,7 @@ struct store_info {
 	bool many_writers;            /* other processes may write too */
 	bool is_still;                /* every read sees the store as it was when it was opened, whoever writes it meanwhile */
 	const char *backend, *version;
+	uint64_t history;             /* changes when a server answers that may lack what an earlier one said was done: a standby that was promoted; 0: that is not told */
 };
 struct store_kind_def { const char *name; bool is_append_only; };     /* the kind is its place in the table */
 
@@ -196,4 +197,18 @@ enum store_fault { STORE_FAULT_NONE, STORE_FAULT_BUSY, STORE_FAULT_DOWN, STORE_F
 struct store_fault_plan { void *ctx; enum store_fault (*on_commit)(void *ctx, const struct store_txn *t); enum store_fault (*on_read)(void *ctx); };
 struct store *store_fault(struct store *inner, const struct store_fault_plan *plan);
 size_t store_fault_release(struct store *faulty);             /* applies what was held as LATE; how many */
+
+/* The redo wrapper keeps the latest transactions, and writes them again when the store goes on with another history and lacks them. */
+struct store_redone {
+	size_t missing, redone;       /* transactions that the store lacked, and those of them that are in it again */
+	int64_t oldest_ms;            /* how long ago the oldest of those was done */
+};
+struct store_redo_plan {
+	void *ctx;
+	size_t bytes_max;             /* how much is kept, */
+	int64_t keep_ms;              /* and for how long */
+	int64_t (*boot_ms)(void *ctx);
+	void (*told)(void *ctx, const struct store_redone *r);       /* once for each change of history, when all that can be done is done */
+};
+struct store *store_redo(struct store *inner, const struct store_redo_plan *plan);
 #endif

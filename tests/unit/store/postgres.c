@@ -821,6 +821,7 @@ static void a_commit_that_no_standby_confirms_is_unknown(void **state)
 	r.s = open_ok(&r);
 	store_info(r.s, &info);
 	assert_int_equal(info.durability, STORE_D_POWER);
+	assert_int_equal(info.history, 1);                         /* the timeline of a server that nobody has promoted yet */
 	(void)sql(&r, "ALTER SYSTEM SET synchronous_standby_names='ANY 1 (elsewhere)'");
 	(void)sql(&r, "SELECT pg_reload_conf()");
 	while (strcmp(sql(&r, "SHOW synchronous_standby_names"), "") == 0)

@@ -1,0 +1,403 @@
+/* redo.c - what a promoted standby lacks is put back, once, in order, and nothing else is touched. */
+#include "store/store.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { DOC, LINE, HELD_MS = 2000, LONG_MS = 20 * 1000, KEEP_MS = 600 * 1000 };
+static const struct store_kind_def kinds[] = { { "doc", false }, { "line", true } };
+
+/* A server with a standby: everything goes to the one that answers; the standby has what was copied to it. */
+struct pair { struct store head; struct store *now, *standby; uint64_t history; enum store_rc fails; size_t gets, commits; };
+struct stage { struct pair *pair; struct store *s; int64_t ms; struct store_redone told; int times; uint8_t token; };
+
+static int64_t boot_ms(void *ctx)
+{
+	return ((struct stage *)ctx)->ms;
+}
+
+static int64_t no_time(void *ctx)
+{
+	(void)ctx;
+	return 1000;
+}
+
+static struct store *fresh(void)
+{
+	struct buf why = BUF(256);
+	struct store *s = NULL;
+	struct store_options o = { .kinds = kinds, .n_kinds = 2, .clock = { NULL, no_time, no_time } };
+	assert_int_equal(store_open(S("memory"), &o, &s, &why), STORE_OK);
+	return s;
+}
+
+static void pair_close(struct store *s)
+{
+	struct pair *p = (struct pair *)s;
+	store_close(p->now);
+	store_close(p->standby);
+	free(p);
+}
+
+static void pair_info(const struct store *s, struct store_info *ret)
+{
+	const struct pair *p = (const struct pair *)s;
+	store_info(p->now, ret);
+	ret->history = p->history;
+}
+
+static enum store_rc pair_now(struct store *s, int64_t *ret_ms, int64_t *ret_err_ms)
+{
+	return store_now(((struct pair *)s)->now, ret_ms, ret_err_ms);
+}
+
+static enum store_rc pair_get(struct store *s, const store_kind *kind, const struct str *id, size_t n, struct store_docs *out)
+{
+	struct pair *p = (struct pair *)s;
+	p->gets++;
+	return p->fails ? p->fails : store_get(p->now, kind, id, n, out);
+}
+
+static void pair_commit(struct store *s, const struct store_txn *txns, struct store_result *results, size_t n)
+{
+	struct pair *p = (struct pair *)s;
+	p->commits++;
+	if (!p->fails) {
+		store_commit(p->now, txns, results, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		results[i] = (struct store_result){ .rc = p->fails };
+}
+
+static const struct store_ops pair_ops = { .close = pair_close, .info = pair_info, .now = pair_now, .get = pair_get, .commit = pair_commit };
+
+static void on_told(void *ctx, const struct store_redone *r)
+{
+	struct stage *st = ctx;
+	st->told = *r;
+	st->times++;
+}
+
+static struct stage *stage_new(size_t bytes_max)
+{
+	struct stage *st = test_calloc(1, sizeof *st);
+	st->pair = calloc(1, sizeof *st->pair);
+	assert_non_null(st->pair);
+	*st->pair = (struct pair){ .now = fresh(), .standby = fresh(), .history = 1 };
+	st->pair->head = *st->pair->now;
+	st->pair->head.ops = &pair_ops;
+	st->s = store_redo(&st->pair->head, &(struct store_redo_plan){ st, bytes_max, KEEP_MS, boot_ms, on_told });
+	return st;
+}
+
+static int setup(void **state)
+{
+	*state = stage_new(1 << 20);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct stage *st = *state;
+	store_close(st->s);
+	test_free(st);
+	return 0;
+}
+
+static struct store_write put(store_kind kind, const char *id, uint64_t expect, const char *body)
+{
+	return (struct store_write){ .op = STORE_PUT, .kind = kind, .id = str_c(id), .expect = expect, .due = 7, .expire = STORE_NO_DUE,
+		.body = str_c(body), .idx = { S("key") } };
+}
+
+static enum store_rc commit_all(struct stage *st, const struct store_write *w, size_t n)
+{
+	struct store_txn t = { .w = w, .n = n };
+	struct store_result r = { 0 };
+	t.token.b[0] = ++st->token;
+	store_commit(st->s, &t, &r, 1);
+	return r.rc;
+}
+
+static enum store_rc commit(struct stage *st, struct store_write w)
+{
+	return commit_all(st, &w, 1);
+}
+
+/* The standby receives all there is, as it is. */
+static void replicate(struct stage *st)
+{
+	for (store_kind kind = DOC; kind <= LINE; kind++) {
+		struct store_docs docs = { 0 };
+		assert_int_equal(store_scan(st->pair->now, kind, 0, S(""), 1000, &docs), STORE_OK);
+		if (docs.n > 0)
+			assert_int_equal(store_import(st->pair->standby, docs.v, docs.n), STORE_OK);
+		store_docs_free(&docs);
+	}
+}
+
+static void promote(struct stage *st)
+{
+	store_close(st->pair->now);
+	st->pair->now = st->pair->standby;
+	st->pair->standby = fresh();
+	st->pair->history++;
+}
+
+static void look(struct stage *st)
+{
+	int64_t ms, err;
+	assert_int_equal(store_now(st->s, &ms, &err), STORE_OK);
+}
+
+static void expect_doc(struct stage *st, store_kind kind, const char *id, uint64_t ver, const char *body)
+{
+	struct store_docs docs = { 0 };
+	struct str key = str_c(id);
+	assert_int_equal(store_get(st->pair->now, &kind, &key, 1, &docs), STORE_OK);
+	assert_int_equal(docs.v[0].ver, ver);
+	if (ver > 0) {
+		assert_true(str_eq(docs.v[0].body, str_c(body)));
+		assert_int_equal(docs.v[0].due, 7);
+		assert_true(str_eq(docs.v[0].idx[0], S("key")));
+	}
+	store_docs_free(&docs);
+}
+
+/* --- */
+
+static void what_a_promoted_standby_lacks_is_put_back_in_its_order(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
+	replicate(st);
+	assert_int_equal(commit(st, put(DOC, "a", 1, "two")), STORE_OK);
+	assert_int_equal(commit(st, put(DOC, "a", 2, "three")), STORE_OK);
+	assert_int_equal(commit(st, put(LINE, "b", 0, "a line")), STORE_OK);
+	st->ms = 300;
+	promote(st);
+	expect_doc(st, DOC, "a", 1, "one");
+	look(st);
+	expect_doc(st, DOC, "a", 3, "three");
+	expect_doc(st, LINE, "b", 1, "a line");
+	assert_int_equal(st->times, 1);
+	assert_int_equal(st->told.missing, 3);
+	assert_int_equal(st->told.redone, 3);
+	assert_int_equal(st->told.oldest_ms, 300);
+	st->ms += LONG_MS;
+	look(st);
+	assert_int_equal(st->times, 1);
+}
+
+static void when_nothing_is_missing_that_is_said_and_nothing_is_written(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
+	assert_int_equal(commit(st, put(DOC, "a", 1, "two")), STORE_OK);
+	assert_int_equal(commit(st, (struct store_write){ .op = STORE_DELETE, .kind = DOC, .id = S("a"), .expect = 2, .due = STORE_NO_DUE,
+		.expire = STORE_NO_DUE }), STORE_OK);
+	assert_int_equal(commit(st, put(LINE, "b", 0, "a line")), STORE_OK);
+	replicate(st);
+	size_t commits = st->pair->commits;
+	promote(st);
+	look(st);
+	expect_doc(st, DOC, "a", 0, "");
+	assert_int_equal(st->pair->commits, commits);
+	assert_int_equal(st->times, 1);
+	assert_int_equal(st->told.missing, 0);
+}
+
+static void a_deletion_that_is_missing_happens_again(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
+	replicate(st);
+	assert_int_equal(commit(st, (struct store_write){ .op = STORE_DELETE, .kind = DOC, .id = S("a"), .expect = 1, .due = STORE_NO_DUE,
+		.expire = STORE_NO_DUE }), STORE_OK);
+	promote(st);
+	look(st);
+	expect_doc(st, DOC, "a", 0, "");
+	assert_int_equal(st->told.redone, 1);
+}
+
+/* Nothing that is left tells that all of it had happened: it happens again, and ends as it did. */
+static void what_was_made_and_deleted_in_that_time_does_not_come_back(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
+	assert_int_equal(commit(st, (struct store_write){ .op = STORE_DELETE, .kind = DOC, .id = S("a"), .expect = 1, .due = STORE_NO_DUE,
+		.expire = STORE_NO_DUE }), STORE_OK);
+	promote(st);
+	look(st);
+	expect_doc(st, DOC, "a", 0, "");
+	assert_int_equal(st->told.missing, st->told.redone);
+}
+
+static void nobody_commits_until_all_replicas_have_had_time(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
+	promote(st);
+	assert_int_equal(commit(st, put(DOC, "a", 0, "another")), STORE_BUSY);
+	expect_doc(st, DOC, "a", 1, "one");
+	st->ms += HELD_MS - 1;
+	assert_int_equal(commit(st, put(DOC, "c", 0, "new")), STORE_BUSY);
+	st->ms++;
+	assert_int_equal(commit(st, put(DOC, "c", 0, "new")), STORE_OK);
+}
+
+/* The other replica's part comes back later; until then ours has nothing to stand on. */
+static void what_rests_on_anothers_work_waits_for_it(void **state)
+{
+	struct stage *st = *state;
+	struct store_write theirs = put(DOC, "a", 0, "theirs");
+	struct store_txn t = { .token = { { 200 } }, .w = &theirs, .n = 1 };
+	struct store_result r;
+	store_commit(st->pair->now, &t, &r, 1);
+	assert_int_equal(r.rc, STORE_OK);
+	assert_int_equal(commit(st, put(DOC, "a", 1, "ours")), STORE_OK);
+	promote(st);
+	look(st);
+	assert_int_equal(st->times, 0);
+	expect_doc(st, DOC, "a", 0, "");
+	store_commit(st->pair->now, &t, &r, 1);
+	assert_int_equal(r.rc, STORE_OK);
+	st->ms += 250;
+	look(st);
+	expect_doc(st, DOC, "a", 2, "ours");
+	assert_int_equal(st->times, 1);
+	assert_int_equal(st->told.redone, 1);
+}
+
+static void what_went_another_way_meanwhile_is_left_so_and_told(void **state)
+{
+	struct stage *st = *state;
+	struct store_write other = put(LINE, "b", 0, "another line");
+	struct store_txn t = { .token = { { 200 } }, .w = &other, .n = 1 };
+	struct store_result r;
+	assert_int_equal(commit(st, put(LINE, "b", 0, "our line")), STORE_OK);
+	assert_int_equal(commit(st, put(LINE, "c", 0, "and another")), STORE_OK);
+	promote(st);
+	store_commit(st->pair->now, &t, &r, 1);
+	assert_int_equal(r.rc, STORE_OK);
+	look(st);
+	st->ms += LONG_MS;
+	look(st);
+	expect_doc(st, LINE, "b", 1, "another line");
+	expect_doc(st, LINE, "c", 1, "and another");
+	assert_int_equal(st->times, 1);
+	assert_int_equal(st->told.missing, 2);
+	assert_int_equal(st->told.redone, 1);
+	assert_int_equal(commit(st, put(LINE, "d", 0, "life goes on")), STORE_OK);
+}
+
+static void a_store_that_cannot_be_asked_is_asked_again_and_takes_nothing_new_till_then(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
+	promote(st);
+	st->pair->fails = STORE_DOWN;
+	look(st);
+	st->ms += LONG_MS;
+	assert_int_equal(commit(st, put(DOC, "a", 0, "another")), STORE_BUSY);
+	assert_int_equal(st->times, 0);
+	st->pair->fails = STORE_OK;
+	look(st);
+	assert_int_equal(st->told.redone, 1);
+	expect_doc(st, DOC, "a", 1, "one");
+}
+
+static void the_search_ends_where_everything_is_there(void **state)
+{
+	enum { MANY = 250 };
+	struct stage *st = *state;
+	char id[16];
+	for (int i = 0; i < MANY; i++) {
+		snprintf(id, sizeof id, "d%d", i);
+		assert_int_equal(commit(st, put(LINE, id, 0, "x")), STORE_OK);
+	}
+	replicate(st);
+	assert_int_equal(commit(st, put(LINE, "last", 0, "x")), STORE_OK);
+	size_t gets = st->pair->gets;
+	promote(st);
+	look(st);
+	assert_int_equal(st->pair->gets, gets + 2);                /* the hundred with the missing one, and one more that has all */
+	assert_int_equal(st->told.missing, 1);
+	expect_doc(st, LINE, "last", 1, "x");
+}
+
+static void only_so_much_is_kept_and_only_so_long(void **state)
+{
+	struct stage *st = stage_new(4096), *other = *state;
+	char id[16];
+	for (int i = 0; i < 200; i++) {
+		snprintf(id, sizeof id, "d%d", i);
+		assert_int_equal(commit(st, put(LINE, id, 0, "x")), STORE_OK);
+	}
+	promote(st);
+	look(st);
+	assert_in_range(st->told.missing, 5, 40);
+	expect_doc(st, LINE, "d199", 1, "x");
+	expect_doc(st, LINE, "d0", 0, "");
+	store_close(st->s);
+	test_free(st);
+	assert_int_equal(commit(other, put(LINE, "old", 0, "x")), STORE_OK);
+	other->ms += KEEP_MS + 1;
+	assert_int_equal(commit(other, put(LINE, "new", 0, "x")), STORE_OK);
+	promote(other);
+	look(other);
+	assert_int_equal(other->told.missing, 1);
+}
+
+/* The old server comes back, as if nothing had been: what it was told in that time is put back when the new one answers again. */
+static void a_server_that_was_replaced_and_answers_once_more_loses_nothing_either(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(LINE, "a", 0, "x")), STORE_OK);
+	replicate(st);
+	struct store *old = st->pair->now;
+	st->pair->now = st->pair->standby;
+	st->pair->history = 2;
+	st->ms += HELD_MS;
+	look(st);
+	st->ms += HELD_MS;
+	assert_int_equal(commit(st, put(LINE, "b", 0, "x")), STORE_OK);
+	st->pair->standby = st->pair->now;
+	st->pair->now = old;
+	st->pair->history = 1;
+	look(st);
+	st->ms += HELD_MS;
+	expect_doc(st, LINE, "b", 1, "x");
+	assert_int_equal(commit(st, put(LINE, "c", 0, "x")), STORE_OK);
+	st->pair->now = st->pair->standby;
+	st->pair->standby = old;
+	st->pair->history = 2;
+	look(st);
+	expect_doc(st, LINE, "c", 1, "x");
+	assert_int_equal(st->times, 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_a_promoted_standby_lacks_is_put_back_in_its_order),
+		TEST(when_nothing_is_missing_that_is_said_and_nothing_is_written),
+		TEST(a_deletion_that_is_missing_happens_again),
+		TEST(what_was_made_and_deleted_in_that_time_does_not_come_back),
+		TEST(nobody_commits_until_all_replicas_have_had_time),
+		TEST(what_rests_on_anothers_work_waits_for_it),
+		TEST(what_went_another_way_meanwhile_is_left_so_and_told),
+		TEST(a_store_that_cannot_be_asked_is_asked_again_and_takes_nothing_new_till_then),
+		TEST(the_search_ends_where_everything_is_there),
+		TEST(only_so_much_is_kept_and_only_so_long),
+		TEST(a_server_that_was_replaced_and_answers_once_more_loses_nothing_either),
+	};
+	return cmocka_run_group_tests_name("store/redo", tests, NULL, NULL);
+}
