@@ -65,6 +65,9 @@ class Postgres:
         with open(self.where / 'log', 'ab') as log:
             self.process = subprocess.Popen(self.command('postgres', '-D', self.where / 'data', '-p', self.port, *words), cwd=self.where,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self.wait_ready(seconds)
+
+    def wait_ready(self, seconds=30):
         end = time.monotonic() + seconds
         while subprocess.run([str(self.bin / 'pg_isready'), '-q', '-h', '127.0.0.1', '-p', str(self.port)]).returncode:
             if self.process.poll() is not None or time.monotonic() > end:
@@ -110,6 +113,21 @@ class Postgres:
         self.stop()
         (self.where / 'data' / 'standby.signal').touch()
         return self.start()
+
+    def follow(self, primary):
+        """Begins anew as a hot standby of the primary, whatever it was. Its directory is emptied and not made again: by the same one the new
+        server finds what a killed one left in shared memory, and frees it."""
+        self.stop()
+        for path in (self.where / 'data').iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.run('pg_basebackup', '-D', self.where / 'data', '-d', primary.url, '-c', 'fast', '-R', '--no-sync')
+        return self.start()
+
+    def promote(self, seconds=60):
+        """Makes a standby a primary. One that lost a process of its own is asked when it has started the others again."""
+        self.wait_ready(seconds)
+        if self.sql('SELECT pg_promote(true, %d)' % seconds) != 't':
+            raise AssertionError('PostgreSQL does not become a primary: ' + (self.where / 'log').read_text()[-2000:])
 
     def close(self):
         self.stop()
