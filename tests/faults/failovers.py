@@ -14,7 +14,7 @@ from load import Load
 SENDERS = 8
 ENOUGH = SENDERS + 1            # when so many more were accepted, one of them at least was sent after the counting began
 REWRITE_S = 10                  # by then what was missing is there again
-REWRITTEN = r'"level":"error","msg":"[^"]*?(\d+) decisions were missing'      # what a replica says that wrote them again, and how many
+REWRITTEN = r'"level":"error","msg":"[^"]*lacked (\d+) decisions'      # what a replica says that wrote them again, and how many
 
 
 class Pair(Postgres):
