@@ -153,7 +153,7 @@ static enum store_rc look_back(struct redo *r, struct kept *k, struct kept **ret
 		id[n] = w->id;
 		of[n++] = k;
 	}
-	enum store_rc rc = n > 0 ? r->inner->ops->get(r->inner, kind, id, n, &docs) : STORE_OK;
+	enum store_rc rc = n > 0 ? store_get(r->inner, kind, id, n, &docs) : STORE_OK;
 	for (size_t i = 0; i < n && rc == STORE_OK; i++) {
 		const struct store_write *w = witness(r, &of[i]->txn);
 		enum fate f = fate_of(r, of[i], w, &docs.v[i]);
@@ -203,7 +203,7 @@ static enum store_rc redo_some(struct redo *r, struct kept *k, struct kept **ret
 		}
 	*ret = k;
 	if (n > 0)
-		r->inner->ops->commit(r->inner, txns, results, n);
+		store_commit(r->inner, txns, results, n);
 	for (size_t i = 0; i < n; i++) {
 		if (results[i].rc == STORE_OK) {
 			r->done.redone += of[i]->fate == FATE_MISSING;
