@@ -28,6 +28,7 @@ struct work {
 	struct group *g;
 	struct store_result *results;
 	int64_t until_us, at, number, server_began;    /* number: of the SQL transaction, on the server that began then */
+	uint64_t timeline;               /* of the server that was there when the call began */
 	enum store_rc why;                             /* of the latest failure */
 	bool is_careful;
 };
@@ -370,11 +371,22 @@ static void answer_unknown(struct work *k)
 			k->results[i].rc = STORE_UNKNOWN;
 }
 
+/* Never one of a server with another timeline: what its log lacks must be put there first (redo.c). */
+static enum store_rc take_session(struct work *k)
+{
+	enum store_rc rc = pool_take(&k->p->pool, k->until_us, &k->s);
+	if (rc != STORE_OK || k->s->timeline == 0 || k->s->timeline == k->timeline)
+		return rc;
+	pool_give(&k->p->pool, k->s);
+	k->s = NULL;
+	return STORE_BUSY;
+}
+
 /* One attempt, on a session that is taken for it when there is none. */
 static enum attempt try(struct work *k)
 {
 	if (k->s == NULL) {
-		k->why = pool_take(&k->p->pool, k->until_us, &k->s);
+		k->why = take_session(k);
 		if (k->why != STORE_OK)
 			return FAILED;
 	}
@@ -406,7 +418,8 @@ static void commit_group(struct work *k)
 void postgres_commit(struct store *st, const struct store_txn *txns, struct store_result *results, size_t n)
 {
 	struct group g;
-	struct work k = { .p = postgres(st), .g = &g, .results = results, .until_us = disk_us() + CALL_US };
+	struct work k = { .p = postgres(st), .g = &g, .results = results, .until_us = disk_us() + CALL_US,
+		.timeline = postgres(st)->pool.timeline };
 	group_init(&g, txns, n);
 	group_begin(&g, false);
 	memset(results, 0, n * sizeof *results);

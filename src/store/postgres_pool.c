@@ -99,12 +99,27 @@ enum store_rc pool_take(struct pool *p, int64_t until_us, struct session **ret)
 	return STORE_OK;
 }
 
+/* A new timeline makes all sessions with servers of another one suspect: there may be two primaries for a moment. */
+static void note_timeline(struct pool *p, const struct session *s)
+{
+	if (s->timeline == 0 || s->timeline == p->timeline)
+		return;
+	p->timeline = s->timeline;
+	p->epoch++;
+}
+
+static bool is_of_old_timeline(const struct pool *p, const struct session *s)
+{
+	return s->timeline > 0 && s->timeline != p->timeline;
+}
+
 void pool_give(struct pool *p, struct session *s)
 {
-	bool is_lost = s->is_lost || PQtransactionStatus(s->pg) != PQTRANS_IDLE, is_late = s->is_late;
+	bool is_late = s->is_late;
+	pthread_mutex_lock(&p->lock);
+	bool is_lost = s->is_lost || PQtransactionStatus(s->pg) != PQTRANS_IDLE || is_of_old_timeline(p, s);
 	if (is_lost)
 		session_free(s);
-	pthread_mutex_lock(&p->lock);
 	if (is_lost) {
 		p->n--;
 		p->epoch++;
@@ -141,12 +156,6 @@ static struct session *make(struct pool *p)
 	return s;
 }
 
-static void note_timeline(struct pool *p, const struct session *s)
-{
-	if (s->timeline > 0)
-		p->timeline = s->timeline;
-}
-
 /* Under the lock, which it leaves while it connects. */
 static void add_one(struct pool *p)
 {
@@ -155,8 +164,8 @@ static void add_one(struct pool *p)
 	struct session *s = make(p);
 	pthread_mutex_lock(&p->lock);
 	if (s) {
-		s->epoch = p->epoch;
 		note_timeline(p, s);
+		s->epoch = p->epoch;
 		p->is_down = false;
 		push(p, s);
 		return;
@@ -199,7 +208,7 @@ int pool_start(struct pool *p, struct session *first)
 	p->last = &p->first;
 	p->idle = first;
 	p->n = 1;
-	note_timeline(p, first);
+	p->timeline = first->timeline;
 	return pthread_create(&p->connector, NULL, connect_for_all, p);
 }
 

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_BACK = STORE_GET_MAX, AGAIN_MS = 250, HOLD_MS = 2000, GIVE_UP_MS = 15 * 1000 };
+enum { LOOK_BACK = STORE_GET_MAX, AGAIN_MS = 50, HOLD_MS = 2000, GIVE_UP_MS = 15 * 1000 };
 
 /* What is known of a transaction that was done. UNTOLD: the document that would tell was written again since, or deleted. */
 enum fate { FATE_THERE, FATE_MISSING, FATE_UNTOLD };
@@ -25,6 +25,7 @@ struct kept {
 	struct store_txn txn;
 	size_t bytes;
 	int64_t at_ms;
+	uint64_t history;                /* the store's right after it was done: it cannot be lacking there */
 	enum fate fate;
 };
 struct redo {
@@ -64,7 +65,7 @@ static struct str keep_text(char **to, struct str s)
 	return kept;
 }
 
-static struct kept *kept_new(const struct store_txn *t, int64_t now_ms)
+static struct kept *kept_new(const struct store_txn *t, int64_t now_ms, uint64_t history)
 {
 	size_t bytes = sizeof(struct kept) + t->n * sizeof *t->w;
 	for (size_t i = 0; i < t->n; i++)
@@ -79,7 +80,7 @@ static struct kept *kept_new(const struct store_txn *t, int64_t now_ms)
 		for (int x = 0; x < STORE_IDX; x++)
 			w[i].idx[x] = keep_text(&text, t->w[i].idx[x]);
 	}
-	*k = (struct kept){ .txn = { t->token, w, t->n }, .bytes = bytes, .at_ms = now_ms };
+	*k = (struct kept){ .txn = { t->token, w, t->n }, .bytes = bytes, .at_ms = now_ms, .history = history };
 	return k;
 }
 
@@ -137,8 +138,8 @@ static enum fate fate_of(const struct redo *r, const struct kept *k, const struc
 }
 
 /* Looks at up to LOOK_BACK transactions, from k back; *ret: the next one to look at, NULL when nothing before these can be missing. *is_behind: one that
- * is there was met, so before it only commits that went on side by side with it can be missing. */
-static enum store_rc look_back(struct redo *r, struct kept *k, struct kept **ret, bool *is_behind)
+ * is there from before the change was met, so before it only commits that went on side by side with it can be missing. */
+static enum store_rc look_back(struct redo *r, uint64_t history, struct kept *k, struct kept **ret, bool *is_behind)
 {
 	store_kind kind[LOOK_BACK];
 	struct str id[LOOK_BACK];
@@ -147,7 +148,7 @@ static enum store_rc look_back(struct redo *r, struct kept *k, struct kept **ret
 	size_t n = 0, missing = 0;
 	for (; k && n < LOOK_BACK; k = k->older) {
 		const struct store_write *w = witness(r, &k->txn);
-		if (w == NULL)
+		if (w == NULL || k->history == history)
 			continue;
 		kind[n] = w->kind;
 		id[n] = w->id;
@@ -166,12 +167,12 @@ static enum store_rc look_back(struct redo *r, struct kept *k, struct kept **ret
 	return rc;
 }
 
-static enum store_rc find_missing(struct redo *r)
+static enum store_rc find_missing(struct redo *r, uint64_t history)
 {
 	enum store_rc rc = STORE_OK;
 	bool is_behind = false;
 	for (struct kept *k = r->newest; k && rc == STORE_OK;)
-		rc = look_back(r, k, &k, &is_behind);
+		rc = look_back(r, history, k, &k, &is_behind);
 	return rc;
 }
 
@@ -242,7 +243,7 @@ static enum store_rc catch_up(struct redo *r)
 	enum store_rc rc = STORE_OK;
 	store_info(r->inner, &info);
 	if (info.history != r->history) {
-		rc = find_missing(r);
+		rc = find_missing(r, info.history);
 		if (rc != STORE_OK)
 			return rc;
 		count_missing(r, now_ms);
@@ -306,9 +307,11 @@ static enum store_rc may_commit(struct redo *r)
 static void keep_done(struct redo *r, const struct store_txn *txns, const struct store_result *results, size_t n)
 {
 	int64_t now_ms = r->plan.boot_ms(r->plan.ctx);
+	struct store_info info;
+	store_info(r->inner, &info);
 	for (size_t i = 0; i < n; i++)
 		if (results[i].rc == STORE_OK)
-			keep(r, kept_new(&txns[i], now_ms));
+			keep(r, kept_new(&txns[i], now_ms, info.history));
 	if (!r->is_redoing)
 		forget_old(r, now_ms);
 }

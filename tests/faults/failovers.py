@@ -13,7 +13,7 @@ from load import Load
 
 SENDERS = 8
 ENOUGH = SENDERS + 1            # when so many more were accepted, one of them at least was sent after the counting began
-REWRITE_S = 10                  # by then what was missing is there again
+REWRITE_S = 20                  # by then a replica has said what was missing, even if part of it could not be put back
 REWRITTEN = r'"level":"error","msg":"[^"]*lacked (\d+) decisions'      # what a replica says that wrote them again, and how many
 
 

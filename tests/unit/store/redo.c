@@ -13,7 +13,7 @@ enum { DOC, LINE, HELD_MS = 2000, LONG_MS = 20 * 1000, KEEP_MS = 600 * 1000 };
 static const struct store_kind_def kinds[] = { { "doc", false }, { "line", true } };
 
 /* A server with a standby: everything goes to the one that answers; the standby has what was copied to it. */
-struct pair { struct store head; struct store *now, *standby; uint64_t history; enum store_rc fails; size_t gets, commits; };
+struct pair { struct store head; struct store *now, *standby; uint64_t history; enum store_rc fails; size_t gets, commits; bool fails_over; };
 struct stage { struct pair *pair; struct store *s; int64_t ms; struct store_redone told; int times; uint8_t token; };
 
 static int64_t boot_ms(void *ctx)
@@ -34,6 +34,15 @@ static struct store *fresh(void)
 	struct store_options o = { .kinds = kinds, .n_kinds = 2, .clock = { NULL, no_time, no_time } };
 	assert_int_equal(store_open(S("memory"), &o, &s, &why), STORE_OK);
 	return s;
+}
+
+static void fail_over(struct pair *p)
+{
+	store_close(p->now);
+	p->now = p->standby;
+	p->standby = fresh();
+	p->history++;
+	p->fails_over = false;
 }
 
 static void pair_close(struct store *s)
@@ -67,6 +76,8 @@ static void pair_commit(struct store *s, const struct store_txn *txns, struct st
 {
 	struct pair *p = (struct pair *)s;
 	p->commits++;
+	if (p->fails_over)
+		fail_over(p);
 	if (!p->fails) {
 		store_commit(p->now, txns, results, n);
 		return;
@@ -144,10 +155,7 @@ static void replicate(struct stage *st)
 
 static void promote(struct stage *st)
 {
-	store_close(st->pair->now);
-	st->pair->now = st->pair->standby;
-	st->pair->standby = fresh();
-	st->pair->history++;
+	fail_over(st->pair);
 }
 
 static void look(struct stage *st)
@@ -268,7 +276,7 @@ static void what_rests_on_anothers_work_waits_for_it(void **state)
 	expect_doc(st, DOC, "a", 0, "");
 	store_commit(st->pair->now, &t, &r, 1);
 	assert_int_equal(r.rc, STORE_OK);
-	st->ms += 250;
+	st->ms += 50;
 	look(st);
 	expect_doc(st, DOC, "a", 2, "ours");
 	assert_int_equal(st->times, 1);
@@ -355,6 +363,22 @@ static void only_so_much_is_kept_and_only_so_long(void **state)
 	assert_int_equal(other->told.missing, 1);
 }
 
+/* A commit whose first try met the old server, and its second the new one, before anybody has noticed: it is no sign that what is older is there. */
+static void a_commit_that_is_the_first_on_the_new_server_hides_nothing(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
+	replicate(st);
+	assert_int_equal(commit(st, put(DOC, "a", 1, "two")), STORE_OK);
+	st->pair->fails_over = true;
+	assert_int_equal(commit(st, put(DOC, "b", 0, "new")), STORE_OK);
+	expect_doc(st, DOC, "a", 1, "one");
+	look(st);
+	expect_doc(st, DOC, "a", 2, "two");
+	assert_int_equal(st->told.missing, 1);
+	assert_int_equal(st->told.redone, 1);
+}
+
 /* The old server comes back, as if nothing had been: what it was told in that time is put back when the new one answers again. */
 static void a_server_that_was_replaced_and_answers_once_more_loses_nothing_either(void **state)
 {
@@ -397,6 +421,7 @@ int main(void)
 		TEST(a_store_that_cannot_be_asked_is_asked_again_and_takes_nothing_new_till_then),
 		TEST(the_search_ends_where_everything_is_there),
 		TEST(only_so_much_is_kept_and_only_so_long),
+		TEST(a_commit_that_is_the_first_on_the_new_server_hides_nothing),
 		TEST(a_server_that_was_replaced_and_answers_once_more_loses_nothing_either),
 	};
 	return cmocka_run_group_tests_name("store/redo", tests, NULL, NULL);
