@@ -336,15 +336,18 @@ static void a_service_that_is_gone_is_down(void **state)
 	store_docs_free(&d);
 }
 
-/* Or a line that is cut after every request. Who asks several things one after the other waits for the first of them only. */
+/* Or a line that is cut after every request. Who asks several things one after the other waits for the first of them only: the others are not even
+ * sent. */
 static void a_service_whose_answers_never_come_is_left_alone_for_a_moment(void **state)
 {
 	struct rig *r = *state;
 	struct store_docs d = { 0 };
-	plan(r, "drop-before=1");
+	plan(r, "reset-before=1");
 	RC(commit(r->s, 1, (struct store_write[]){ put("a", STORE_ABSENT, "1") }, 1).rc, STORE_UNKNOWN);
+	int64_t sent = fake_count(&r->fake, "GetItem") + fake_count(&r->fake, "Query");
 	RC(store_get(r->s, (store_kind[]){ DOC }, &S("a"), 1, &d), STORE_DOWN);
 	RC(store_due(r->s, DOC, 0, 16, 1, 1, &d), STORE_DOWN);
+	assert_int_equal(fake_count(&r->fake, "GetItem") + fake_count(&r->fake, "Query"), sent);
 	plan(r, "");
 	store_docs_free(&d);
 }
