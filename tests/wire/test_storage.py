@@ -73,6 +73,31 @@ def a_server_goes_on_with_what_was_copied(t):
     assert len(set(numbers)) == len(numbers) and numbers[-1] > 12, 'numbers go on where they were: %r' % numbers
 
 
+def plant_replica(path, name):
+    """What a server of a shared store writes of itself."""
+    with sqlite3.connect(path) as db:
+        db.execute('INSERT INTO replica SELECT * FROM counter LIMIT 1')
+        db.execute('UPDATE replica SET id=?', (name,))
+
+
+@test
+def signs_of_life_are_not_copied(t):
+    server, other = stopped(t, 3), t.server(start=False)
+    plant_replica(server.where / 'tocsin.db', 'one')
+    source = hashes(tool(server, 'storage', 'info', '-c', server.file)[0])
+    t.eq(source['replica'][0], '1')
+    out, err = tool(server, 'storage', 'copy', '--from', server.file, '--to', 'json:copy')
+    assert 'both sides are the same' in err and 'replica' not in hashes(out), out + err
+    target = hashes(tool(server, 'storage', 'info', '--from', 'json:copy')[0])
+    t.eq(sorted(target), sorted(set(source) - {'replica'}))
+    tool(server, 'storage', 'copy', '--from', 'json:copy', '--to', other.file)
+    plant_replica(other.where / 'tocsin.db', 'other')
+    for more in (), ('--overwrite',):
+        _, err = tool(server, 'storage', 'copy', '--from', server.file, '--to', other.file, *more)
+        assert err.startswith('0 documents written') and ' 0 removed' in err, err
+    t.eq(rows(other.where / 'tocsin.db', 'replica'), 1, 'who runs there is nothing to the copy')
+
+
 @test
 def a_copy_of_a_store_in_use_is_refused(t):
     server = t.server()

@@ -10,7 +10,7 @@
 enum { DOC, LOG, NEWER };
 static const struct store_kind_def some[] = { { "doc", false }, { "log", true }, { "newer", false } };
 static const struct store_kind_def model[] = {
-#define ENTITY(name, append_only) { #name, append_only },
+#define ENTITY(name, append_only, fleeting) { #name, append_only },
 #include "model/list.h"
 #undef ENTITY
 };
