@@ -170,8 +170,8 @@ static enum store_rc name_surplus(void *ctx, const struct store_doc *docs, size_
 static enum copy_end failed(struct run *r, enum store_rc rc, const char *doing)
 {
 	buf_clear(r->why);
-	buf_fmt(r->why, "%s ended early, because a store answered \"%s\"; mend that and run the same command again, it goes on where it was", doing,
-	    store_rc_name(rc));
+	buf_fmt(r->why, "%s ended early, because a store answered \"%s\"; %s and run the same command again, it goes on where it was", doing,
+	    store_rc_name(rc), rc == STORE_FULL ? "make room for it or raise the limit of file sizes (ulimit -f)," : "mend that");
 	return COPY_FAILED;
 }
 

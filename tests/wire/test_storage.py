@@ -323,6 +323,25 @@ def a_place_that_cannot_be_written_is_said(t):
 
 
 @test
+def a_file_that_may_not_grow_is_said_and_ends_no_command_by_a_signal(t):
+    server = stopped(t, 150)
+    tool(server, 'backup', 'whole.backup', '-c', server.file)
+    assert (server.where / 'whole.backup').stat().st_size > 4 * 65536
+    for args, says in ((('backup', 'one.backup', '-c', server.file), 'one.backup: cannot write it: File too large'),
+                       (('restore', 'whole.backup', '--to', 'sqlite:new.db'), 'new.db: cannot'),
+                       (('restore', 'whole.backup', '--to', 'json:new'), 'the store answered "full"'),
+                       (('storage', 'copy', '--from', server.file, '--to', 'json:copy'), 'cannot'),
+                       (('migrate', 'to', '1', '-c', server.file), 'tocsin.db: cannot change its schema')):
+        done = subprocess.run(['prlimit', '--fsize=65536', str(BINARY), *map(str, args)], cwd=server.where, env=server.env, capture_output=True,
+                              text=True, timeout=60)
+        t.eq(done.returncode, 1, '%s: %s' % (' '.join(map(str, args)), done.stderr))
+        assert says in done.stderr and 'ulimit -f' in done.stderr, done.stderr
+    assert not [p for p in server.where.iterdir() if p.name.startswith('one.backup')], 'nothing is left lying about'
+    tool(server, 'migrate', 'verify', '-c', server.file)
+    tool(server, 'fsck', '-c', server.file)
+
+
+@test
 def a_backup_leaves_alone_what_others_put_beside_it(t):
     server = stopped(t, 3)
     (server.where / 'one.backup.tmp').write_text('mine')
