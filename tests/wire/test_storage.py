@@ -331,7 +331,7 @@ def a_file_that_may_not_grow_is_said_and_ends_no_command_by_a_signal(t):
                        (('restore', 'whole.backup', '--to', 'sqlite:new.db'), 'new.db: cannot'),
                        (('restore', 'whole.backup', '--to', 'json:new'), 'the store answered "full"'),
                        (('storage', 'copy', '--from', server.file, '--to', 'json:copy'), 'cannot'),
-                       (('migrate', 'to', '1', '-c', server.file), 'tocsin.db: cannot change its schema')):
+                       (('migrate', 'to', '1', '-c', server.file), 'tocsin.db: cannot change its schema: disk I/O error')):
         done = subprocess.run(['prlimit', '--fsize=65536', str(BINARY), *map(str, args)], cwd=server.where, env=server.env, capture_output=True,
                               text=True, timeout=60)
         t.eq(done.returncode, 1, '%s: %s' % (' '.join(map(str, args)), done.stderr))
