@@ -60,6 +60,17 @@ bool str_cut(struct str s, char at, struct str *ret_head, struct str *ret_tail)
 	return true;
 }
 
+bool url_has_user(struct str url)
+{
+	struct str scheme, rest;
+	size_t n = 0;
+	if (str_cut(url, ':', &scheme, &rest) && str_starts(rest, S("//")))
+		url = str_skip(rest, 2);
+	while (n < url.n && url.p[n] != '/' && url.p[n] != '?' && url.p[n] != '#')
+		n++;
+	return n > 0 && memchr(url.p, '@', n) != NULL;
+}
+
 bool str_int(struct str s, int64_t *ret)
 {
 	bool minus = s.n > 0 && s.p[0] == '-';

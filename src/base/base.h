@@ -33,6 +33,7 @@ bool str_int(struct str s, int64_t *ret);                     /* whole decimal n
 size_t str_utf8_span(struct str s);                           /* how many bytes at its front are valid UTF-8 */
 bool str_is_utf8(struct str s);                               /* strict: no overlong forms, no surrogates */
 size_t str_distance(struct str a, struct str b);              /* edits between short words (<= 64 bytes), for "did you mean" */
+bool url_has_user(struct str url);                            /* "user@" or "user:password@" before the host, with a scheme or without */
 
 struct arena_chunk;
 struct arena { struct arena_chunk *head; size_t used, limit; };

@@ -48,7 +48,7 @@ const struct cli_command command_storage_copy = {
 	.summary = "copy a whole store into another of any kind",
 	.detail = "STORE is a configuration file, or sqlite:PATH, json:DIRECTORY, postgresql://USER@HOST/DATABASE#SCHEMA, "
 		  "dynamodb:TABLE?region=R&endpoint=URL. Stop the server that writes the source first. Both sides are read again afterwards and "
-		  "compared by count and hash. A copy that was interrupted goes on when it is run again.",
+		  "compared by count and hash; which replicas run is not copied. A copy that was interrupted goes on when it is run again.",
 	.flags = copy_flags,
 	.n_flags = COUNT(copy_flags),
 	.examples = { "tocsin storage copy --from sqlite:data/tocsin.db --to new.yaml", "tocsin storage copy --from old.yaml --to json:data/journal" },

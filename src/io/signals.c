@@ -9,13 +9,12 @@
 
 int signals_open(void)
 {
-	static const int read_ones[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 }, ignored[] = { SIGPIPE, SIGXFSZ };
+	static const int read_ones[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
 	sigset_t set;
 	sigemptyset(&set);
 	for (unsigned i = 0; i < sizeof read_ones / sizeof *read_ones; i++)
 		sigaddset(&set, read_ones[i]);
-	for (unsigned i = 0; i < sizeof ignored / sizeof *ignored; i++)
-		signal(ignored[i], SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	int failed = pthread_sigmask(SIG_BLOCK, &set, NULL);
 	assert(!failed);
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

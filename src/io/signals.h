@@ -1,7 +1,7 @@
 /* signals.h - the signals that mean something to a server, as a descriptor that a loop can wait for.
  *
- * SIGTERM, SIGINT, SIGHUP and SIGUSR1 are blocked and read from a signalfd. SIGPIPE and SIGXFSZ are ignored: writing to a peer that is
- * gone or past a file size limit shall be an error to handle, not the end of the process.
+ * SIGTERM, SIGINT, SIGHUP and SIGUSR1 are blocked and read from a signalfd. SIGPIPE is ignored: writing to a peer that is gone shall be an
+ * error to handle, not the end of the process. (That of a file size limit is ignored in every command: main.c.)
  */
 #ifndef IO_SIGNALS_H
 #define IO_SIGNALS_H

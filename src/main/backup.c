@@ -64,10 +64,23 @@ static enum store_rc on_docs(void *ctx, const struct store_doc *docs, size_t n)
 	return ferror(m->w.to) ? STORE_FULL : STORE_OK;
 }
 
+static const char *cure(int err)
+{
+	static const struct { int err; const char *cure; } known[] = {
+		{ ENOSPC, "make room on its disk, or name a file elsewhere" },
+		{ EDQUOT, "make room in this user's quota, or name a file elsewhere" },
+		{ EFBIG, "raise the limit of file sizes (ulimit -f), or name a file on a disk that takes larger ones" },
+	};
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (known[i].err == err)
+			return known[i].cure;
+	return "check the directory and who may write there";
+}
+
 static int cannot(struct cli *c, struct str file, const char *what, int err)
 {
 	say(c, "%.*s: cannot %s: %s", STR_ARG(file), what, strerror(err));
-	hint(c, err == ENOSPC ? "make room on its disk, or name a file elsewhere" : "check the directory and who may write there");
+	hint(c, "%s", cure(err));
 	return EXIT_FAILED;
 }
 

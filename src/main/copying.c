@@ -5,6 +5,7 @@
 #include "main/locate.h"
 #include "main/progress.h"
 #include "main/tools.h"
+#include "model/kinds.h"
 #include "store/copy.h"
 #include <assert.h>
 
@@ -80,12 +81,18 @@ static void on_copied(void *ctx, enum copy_phase phase, uint64_t done, uint64_t 
 	progress_at(ctx, words[phase], done, total);
 }
 
+static const bool is_left_out[KINDS] = {
+#define ENTITY(name, append_only, fleeting) fleeting,
+#include "model/list.h"
+#undef ENTITY
+};
+
 static int copy_opened(struct cli *c, struct store *from, struct store *to, const struct store_options *o)
 {
 	struct progress p;
 	struct copy_result r;
 	struct buf why = BUF(WHY_MAX);
-	struct copy k = { .from = from, .to = to, .kinds = o->kinds, .n_kinds = o->n_kinds, .overwrites = flag_on(c, "overwrite"),
+	struct copy k = { .from = from, .to = to, .kinds = o->kinds, .n_kinds = o->n_kinds, .leaves = is_left_out, .overwrites = flag_on(c, "overwrite"),
 		.patience = tool_patience(c), .ctx = &p, .told = on_copied };
 	progress_init(&p, c);
 	enum copy_end end = copy_run(&k, &r, &why);

@@ -115,7 +115,7 @@ static const struct { enum kind kind; every_take *take; } walk[] = {
 	{ KIND_integration, on_others }, { KIND_incident, on_incidents }, { KIND_alert, on_alerts },  { KIND_group, on_others },
 	{ KIND_policy, on_others },    { KIND_counter, on_others },   { KIND_region, on_others },
 };
-static_assert(COUNT(walk) == KINDS - 3, "every kind has its place in the walk, but entry and page, and replica: who runs now is no history");
+static_assert(COUNT(walk) == KINDS - 3, "every kind has its place in the walk, but entry and page, and replica, which is fleeting");
 
 enum store_rc gather(struct store *s, const struct patience *p, every_take *take, void *ctx)
 {
@@ -124,7 +124,7 @@ enum store_rc gather(struct store *s, const struct patience *p, every_take *take
 	enum store_rc rc = STORE_OK;
 	store_info(s, &info);
 	for (size_t k = 0; info.is_still && k < KINDS && rc == STORE_OK; k++)
-		if (k != KIND_replica)
+		if (!kinds[k].is_fleeting)
 			rc = every_doc(s, (store_kind)k, p, on_others, &g);
 	for (size_t i = 0; !info.is_still && i < COUNT(walk) && rc == STORE_OK; i++)
 		rc = every_doc(s, (store_kind)walk[i].kind, p, walk[i].take, &g);

@@ -47,7 +47,9 @@ static bool read_option(struct cli *c, struct str pair, struct store_options *o)
 		return true;
 	} else if (str_eq(name, S("endpoint"))) {
 		o->endpoint = value;
-		return true;
+		if (!url_has_user(value))
+			return true;
+		say(c, "the endpoint of a DynamoDB table must not hold a user name or password, which would be shown with it; take them out");
 	} else if (str_eq(name, S("shards"))) {
 		if (read_shards(value, o))
 			return true;

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "io/clock.h"
 #include "main/commands.h"
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
 		.env = real_env, .perform = real_perform, .now_ms = real_now, .sleep_ms = real_sleep, .run_main = command_run,
 		.explain = command_explain,
 	};
+	signal(SIGXFSZ, SIG_IGN);                          /* writing past a limit of file sizes is an error that a sentence tells, in every command */
 	tzset();                                           /* times on a terminal are in the zone of whoever looks */
 	return cli_main(&o, argc, (const char *const *)argv);
 }

@@ -192,17 +192,6 @@ static struct str first_of(struct arena *a, struct str x, struct str y, struct s
 	return arena_str(a, x.n ? x : y.n ? y : z);
 }
 
-/* "user:password@" before the host. */
-static bool has_user(struct str url)
-{
-	struct str scheme, rest = url, host, path, user;
-	(void)str_cut(url, ':', &scheme, &rest);                   /* it begins with one */
-	rest = str_skip(rest, 2);
-	if (!str_cut(rest, '/', &host, &path))
-		host = rest;
-	return str_cut(host, '@', &user, &path);
-}
-
 /* Without the slashes at its end. */
 static struct str read_url(struct load *l, struct str path, struct str url)
 {
@@ -210,10 +199,10 @@ static struct str read_url(struct load *l, struct str path, struct str url)
 	bool is_http = str_starts(url, S("http://")) || str_starts(url, S("https://"));
 	while (rest.n && rest.p[rest.n - 1] == '/')
 		rest.n--;
-	if (url.n && (!is_http || rest.n < S("http://a").n))
-		FAULT(l, CODE_URL, path, "%.*s: must begin with http:// or https:// and name a host, not \"%.*s\"", STR_ARG(path), STR_ARG(url));
-	else if (has_user(url))
+	if (url_has_user(url))
 		FAULT(l, CODE_LITERAL, path, "%.*s: must not hold a user name or password, which would be shown with it; take them out", STR_ARG(path));
+	else if (url.n && (!is_http || rest.n < S("http://a").n))
+		FAULT(l, CODE_URL, path, "%.*s: must begin with http:// or https:// and name a host, not \"%.*s\"", STR_ARG(path), STR_ARG(url));
 	return rest;
 }
 

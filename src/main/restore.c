@@ -87,7 +87,8 @@ static int store_failed(struct restoring *r, enum store_rc rc)
 {
 	progress_end(&r->p);
 	say(r->c, "the store answered \"%s\", and the restore ended early", store_rc_name(rc));
-	hint(r->c, "mend that, then run it again with --force: what is there already is written over");
+	hint(r->c, "%s, then run it again with --force: what is there already is written over",
+	    rc == STORE_FULL ? "make room where the store is, or raise the limit of file sizes (ulimit -f)" : "mend that");
 	return EXIT_FAILED;
 }
 

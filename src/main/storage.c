@@ -5,7 +5,7 @@
 
 /* Backends keep this table for as long as they live. */
 static const struct store_kind_def kind_defs[KINDS] = {
-#define ENTITY(name, append_only) { #name, append_only },
+#define ENTITY(name, append_only, fleeting) { #name, append_only },
 #include "model/list.h"
 #undef ENTITY
 };

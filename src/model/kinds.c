@@ -29,7 +29,7 @@ ENTITY_TABLE(integration, INTEGRATION, "A door for alerts.");
 ENTITY_TABLE(replica, REPLICA, "One running server of those that share a store.");
 
 const struct kind_row kinds[KINDS] = {
-#define ENTITY(name, append_only) { &name##_entity, append_only },
+#define ENTITY(name, append_only, fleeting) { &name##_entity, append_only, fleeting },
 #include "model/list.h"
 #undef ENTITY
 };

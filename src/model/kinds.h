@@ -6,11 +6,11 @@
 #include "model/replica.h"
 
 enum kind {
-#define ENTITY(name, append_only) KIND_##name,
+#define ENTITY(name, append_only, fleeting) KIND_##name,
 #include "model/list.h"
 #undef ENTITY
 	KINDS
 };
-struct kind_row { const struct entity *entity; bool is_append_only; };
+struct kind_row { const struct entity *entity; bool is_append_only, is_fleeting; };
 extern const struct kind_row kinds[KINDS];
 #endif

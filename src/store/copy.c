@@ -13,7 +13,7 @@ struct run {
 	bool other_is_empty;                     /* of this kind: no need to look */
 	uint64_t done, total, odd;
 	enum copy_phase phase;
-	struct census before;
+	struct census before, *census;           /* the second is being taken */
 };
 
 static void tell(struct run *r, size_t n)
@@ -38,11 +38,17 @@ static void name_odd(struct run *r, const struct store_doc *d, const char *what)
 		buf_fmt(r->why, "%s%s %.*s %s", r->odd > 1 ? ", " : "", r->c->kinds[d->kind].name, STR_ARG(d->id), what);
 }
 
+static bool is_left_out(const struct run *r, size_t kind)
+{
+	return r->c->leaves && r->c->leaves[kind];
+}
+
 static enum store_rc each_kind(struct run *r, struct store *s, every_take *take)
 {
 	enum store_rc rc = STORE_OK;
 	for (size_t k = 0; k < r->c->n_kinds && rc == STORE_OK; k++)
-		rc = every_doc(s, (store_kind)k, &r->c->patience, take, r);
+		if (!is_left_out(r, k))
+			rc = every_doc(s, (store_kind)k, &r->c->patience, take, r);
 	return rc;
 }
 
@@ -101,6 +107,8 @@ static enum store_rc copy_kinds(struct run *r)
 	r->other = r->c->to;
 	begin_phase(r, COPY_COPYING, census_total(&r->before));
 	for (size_t k = 0; k < r->c->n_kinds && rc == STORE_OK; k++) {
+		if (is_left_out(r, k))
+			continue;
 		rc = every_is_empty(r->c->to, (store_kind)k, &r->c->patience, &r->other_is_empty);
 		if (rc == STORE_OK)
 			rc = every_doc(r->c->from, (store_kind)k, &r->c->patience, copy_page, r);
@@ -108,24 +116,26 @@ static enum store_rc copy_kinds(struct run *r)
 	return rc;
 }
 
-static void on_counted(void *ctx, uint64_t n)
+static enum store_rc count_page(void *ctx, const struct store_doc *docs, size_t n)
 {
 	struct run *r = ctx;
-	if (r->c->told)
-		r->c->told(r->c->ctx, r->phase, r->done + n, r->total);
+	for (size_t i = 0; i < n; i++)
+		census_add(r->census, r->c->kinds, &docs[i]);
+	tell(r, n);
+	return STORE_OK;
 }
 
 static enum store_rc count(struct run *r, struct store *s, struct census *ret)
 {
-	struct census_told t = { r, on_counted };
-	return census_take(s, r->c->kinds, r->c->n_kinds, &r->c->patience, &t, ret);
+	census_begin(ret);
+	r->census = ret;
+	return each_kind(r, s, count_page);
 }
 
 static enum store_rc verify(struct run *r)
 {
 	begin_phase(r, COPY_VERIFYING, 2 * census_total(&r->before));
 	enum store_rc rc = count(r, r->c->from, &r->r->source);
-	r->done = rc == STORE_OK ? census_total(&r->r->source) : 0;
 	return rc == STORE_OK ? count(r, r->c->to, &r->r->target) : rc;
 }
 
@@ -160,8 +170,8 @@ static enum store_rc name_surplus(void *ctx, const struct store_doc *docs, size_
 static enum copy_end failed(struct run *r, enum store_rc rc, const char *doing)
 {
 	buf_clear(r->why);
-	buf_fmt(r->why, "%s ended early, because a store answered \"%s\"; mend that and run the same command again, it goes on where it was", doing,
-	    store_rc_name(rc));
+	buf_fmt(r->why, "%s ended early, because a store answered \"%s\"; %s and run the same command again, it goes on where it was", doing,
+	    store_rc_name(rc), rc == STORE_FULL ? "make room for it or raise the limit of file sizes (ulimit -f)," : "mend that");
 	return COPY_FAILED;
 }
 

@@ -1,4 +1,4 @@
-/* copy.h - all documents of one store into another, whatever the two are made of, exactly as they are.
+/* copy.h - the documents of one store into another, whatever the two are made of, exactly as they are.
  *
  * What it promises: nothing in the target is lost by mistake (a document that the source does not have, or has in an older version, is a
  * refusal unless `overwrites`); afterwards both sides are read afresh and compared; and a copy that was interrupted goes on by being run again.
@@ -13,6 +13,7 @@ struct copy {
 	struct store *from, *to;
 	const struct store_kind_def *kinds;      /* of both */
 	size_t n_kinds;
+	const bool *leaves;                      /* of each kind, whether it is neither copied nor compared nor removed; NULL: all are copied */
 	bool overwrites;                         /* the target becomes what the source is: newer documents are replaced, others removed */
 	struct patience patience;
 	void *ctx;

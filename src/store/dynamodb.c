@@ -100,12 +100,23 @@ static struct str first_of(struct str a, struct str b, struct str c, struct str 
 	return a.n ? a : b.n ? b : c.n ? c : d;
 }
 
-static char *url_of(const struct store_options *o, const struct aws_environment *e, struct str region)
+/* What somebody said where the service is, and where they said it; empty: nobody did. */
+struct endpoint { const char *from; struct str url; };
+static struct endpoint endpoint_of(const struct store_options *o, const struct aws_environment *e)
 {
-	struct str url = first_of(o->endpoint, aws_env(e, "AWS_ENDPOINT_URL_DYNAMODB"), aws_env(e, "AWS_ENDPOINT_URL"), S(""));
+	const struct endpoint said[] = { { "storage.endpoint", o->endpoint }, { "AWS_ENDPOINT_URL_DYNAMODB", aws_env(e, "AWS_ENDPOINT_URL_DYNAMODB") },
+		{ "AWS_ENDPOINT_URL", aws_env(e, "AWS_ENDPOINT_URL") } };
+	size_t i = 0;
+	while (i < COUNT(said) - 1 && said[i].url.n == 0)
+		i++;
+	return said[i];
+}
+
+static char *url_of(struct str endpoint, struct str region)
+{
 	struct buf b = BUF(4096);
-	if (url.n)
-		buf_add(&b, url);
+	if (endpoint.n)
+		buf_add(&b, endpoint);
 	else
 		buf_fmt(&b, "https://dynamodb.%.*s.amazonaws.com%s", STR_ARG(region), str_starts(region, S("cn-")) ? ".cn" : "");
 	if (b.n && b.p[b.n - 1] != '/')
@@ -115,16 +126,18 @@ static char *url_of(const struct store_options *o, const struct aws_environment 
 	return z;
 }
 
-static bool options_ok(struct str table, struct str region, const char *url, struct buf *why)
+static bool options_ok(struct str table, struct str region, struct endpoint at, struct buf *why)
 {
-	bool is_http = str_starts(str_c(url), S("https://")) || str_starts(str_c(url), S("http://"));
+	bool is_http = at.url.n == 0 || str_starts(at.url, S("https://")) || str_starts(at.url, S("http://"));
 	if (!is_table_name(table))
 		buf_fmt(why, "storage.table \"%.*s\" cannot be a table of DynamoDB: 3 to 255 of a-z A-Z 0-9 _ - .",
 		    STR_ARG(table));
 	else if (!is_region(region))
 		buf_fmt(why, "storage.region \"%.*s\" is no region of AWS: they read like eu-west-1", STR_ARG(region));
+	else if (url_has_user(at.url))
+		buf_fmt(why, "%s: must not hold a user name or password, which would be shown with it; take them out", at.from);
 	else if (!is_http)
-		buf_fmt(why, "storage.endpoint \"%s\" is no URL of a service: it begins with https:// or http://", url);
+		buf_fmt(why, "%s \"%.*s\" is no URL of a service: it begins with https:// or http://", at.from, STR_ARG(at.url));
 	else
 		return true;
 	return false;
@@ -139,15 +152,13 @@ static struct dynamodb *dynamodb_new(const struct store_options *o, struct buf *
 	struct aws_environment e = { o->env, o->clock.ctx };
 	struct str table = o->table.n ? o->table : S("incidents");
 	struct str region = first_of(o->region, aws_env(&e, "AWS_REGION"), aws_env(&e, "AWS_DEFAULT_REGION"), S("us-east-1"));
-	char *url = url_of(o, &e, region);
-	if (!options_ok(table, region, url, why)) {
-		free(url);
+	struct endpoint at = endpoint_of(o, &e);
+	if (!options_ok(table, region, at, why))
 		return NULL;
-	}
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		abort();                                           /* out of memory, as xmalloc */
 	struct dynamodb *d = xmalloc(sizeof *d);
-	*d = (struct dynamodb){ .head = store_head(&ops, o), .url = url, .region = xstrndup(region),
+	*d = (struct dynamodb){ .head = store_head(&ops, o), .url = url_of(at.url, region), .region = xstrndup(region),
 		.chain = aws_chain_new(e, region),
 		.layout = { { xstrndup(table), table.n }, o->kinds, o->n_kinds, DYNAMODB_SHARDS },
 		.seed = (uint64_t)mono_us() ^ (uint64_t)(uintptr_t)d };

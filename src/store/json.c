@@ -319,7 +319,7 @@ void json_set_sync(struct store *s, int (*sync)(int fd))
 
 static enum store_rc say_errno(const char *path, const char *what, int err, struct buf *why)
 {
-	buf_fmt(why, "%s: cannot %s: %s; check the disk and who may write there", path, what, strerror(err));
+	buf_fmt(why, "%s: cannot %s: %s; check the disk, who may write there, and the limit of file sizes (ulimit -f)", path, what, strerror(err));
 	return err == ENOSPC || err == EDQUOT ? STORE_FULL : STORE_DOWN;
 }
 

@@ -77,7 +77,7 @@ enum store_rc postgres_ask(struct postgres *p, enum postgres_query q, const stru
 enum store_rc postgres_note(struct postgres *p, const PGresult *r, int64_t asked_at);
 
 /* postgres_schema.c. The session is not prepared yet. */
-enum { POSTGRES_SCHEMA = 2 };
+enum { POSTGRES_SCHEMA = 3 };
 struct postgres_state { int64_t schema, least, shards, kinds; };
 enum store_rc schema_enter(struct session *s, const char *schema, const struct store_options *o, struct postgres_state *ret, struct buf *why);
 enum store_rc schema_target(const struct store_options *o, struct postgres_target *ret, struct buf *why);

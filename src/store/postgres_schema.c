@@ -53,10 +53,12 @@ static void kinds_down(const struct plan *p, struct buf *sql)
 }
 
 /* Step n leads from schema n - 1 to n and back. least: the oldest program that may write the result. The first has no way back: nothing takes
- * everybody's documents away. */
+ * everybody's documents away. 3 makes the views again, which an older program made of jsonb alone; their columns are the same, so what people
+ * have built on them stays, on both ways. */
 static const struct step { int least; void (*up)(const struct plan *, struct buf *), (*down)(const struct plan *, struct buf *); } steps[] = {
 	[1] = { 1, tables_up, NULL },
 	[2] = { 1, kinds_up, kinds_down },
+	[3] = { 1, kinds_up, kinds_up },
 };
 static_assert(COUNT(steps) == POSTGRES_SCHEMA + 1, "the newest schema is the last step's");
 

@@ -65,7 +65,7 @@ static const char *cure(enum store_rc rc)
 {
 	static const char *const by_rc[] = { [STORE_CORRUPT] = "restore the file from a backup",
 		[STORE_BUSY] = "another program holds it: close it", [STORE_FULL] = "make room on its disk" };
-	return (size_t)rc < COUNT(by_rc) && by_rc[rc] ? by_rc[rc] : "check the disk and who may write there";
+	return (size_t)rc < COUNT(by_rc) && by_rc[rc] ? by_rc[rc] : "check the disk, who may write there, and the limit of file sizes (ulimit -f)";
 }
 
 /* What would be fenced later is "cannot" now: nothing has been written. */

@@ -137,8 +137,6 @@ static int take_step(struct sqlite *q, int from, int to)
 	buf_add(&sql, S("COMMIT;"));
 	assert(sql.err == 0);
 	int rc = conn_exec(&q->writer, sql.p);
-	if (rc != SQLITE_OK)
-		(void)conn_exec(&q->writer, "ROLLBACK");           /* of what the failed step began; its error is what is told */
 	buf_free(&sql);
 	return rc;
 }
@@ -151,7 +149,10 @@ static enum store_rc move(struct sqlite *q, int from, int to, struct buf *why)
 		rc = take_step(q, from, next);
 		from = next;
 	}
-	return rc == SQLITE_OK ? STORE_OK : sqlite_say(q, rc, "cannot change its schema", why);
+	enum store_rc said = rc == SQLITE_OK ? STORE_OK : sqlite_say(q, rc, "cannot change its schema", why);
+	if (rc != SQLITE_OK && !sqlite3_get_autocommit(q->writer.db))
+		(void)conn_exec(&q->writer, "ROLLBACK");           /* after its error is told: SQLite keeps the text of the last call only */
+	return said;
 }
 
 enum store_rc sqlite_prepare_schema(struct sqlite *q, int64_t *ret_at, struct buf *why)

@@ -204,6 +204,28 @@ static void a_difference_at_the_end_is_named(void **state)
 	buf_free(&why);
 }
 
+/* Neither copied nor compared, and what the target has of it stays. */
+static void a_kind_that_is_left_out_is_left_alone_on_both_sides(void **state)
+{
+	static const bool leaves[KINDS_N] = { [LOG] = true };
+	struct two *t = *state;
+	struct copy c = copy_of(t);
+	struct copy_result r;
+	c.leaves = leaves;
+	fill(t->from->s, DOC, 0, 20);
+	fill(t->from->s, LOG, 0, 5);
+	fill(t->to->s, LOG, 5, 8);
+	ends(&c, COPY_SAME, &r);
+	assert_int_equal(r.written, 20);
+	c.overwrites = true;
+	ends(&c, COPY_SAME, &r);
+	assert_true(r.written == 0 && r.removed == 0);
+	assert_true(r.source.kind[LOG].n == 0 && r.target.kind[LOG].n == 0);
+	c.leaves = NULL;
+	c.overwrites = false;
+	refuses(&c, "is not in the source");
+}
+
 static void name_pair(struct pair *p)
 {
 	(void)snprintf(p->name, sizeof p->name, "%s to %s", p->from.backend->name, p->to.backend->name);
@@ -220,7 +242,8 @@ int main(void)
 		name_pair(&p);
 		const struct CMUnitTest tests[] = { TWO(what_arrives_is_the_same_to_the_byte), TWO(an_interrupted_copy_goes_on_where_it_was),
 			TWO(a_document_that_the_source_does_not_have_is_a_refusal), TWO(a_newer_document_in_the_target_is_a_refusal),
-			TWO(a_source_that_changes_meanwhile_is_said_to_have), TWO(a_difference_at_the_end_is_named) };
+			TWO(a_source_that_changes_meanwhile_is_said_to_have), TWO(a_difference_at_the_end_is_named),
+			TWO(a_kind_that_is_left_out_is_left_alone_on_both_sides) };
 		failed += cmocka_run_group_tests_name(p.name, tests, NULL, NULL);
 	}
 	return failed != 0;

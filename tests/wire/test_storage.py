@@ -73,6 +73,31 @@ def a_server_goes_on_with_what_was_copied(t):
     assert len(set(numbers)) == len(numbers) and numbers[-1] > 12, 'numbers go on where they were: %r' % numbers
 
 
+def plant_replica(path, name):
+    """What a server of a shared store writes of itself."""
+    with sqlite3.connect(path) as db:
+        db.execute('INSERT INTO replica SELECT * FROM counter LIMIT 1')
+        db.execute('UPDATE replica SET id=?', (name,))
+
+
+@test
+def signs_of_life_are_not_copied(t):
+    server, other = stopped(t, 3), t.server(start=False)
+    plant_replica(server.where / 'tocsin.db', 'one')
+    source = hashes(tool(server, 'storage', 'info', '-c', server.file)[0])
+    t.eq(source['replica'][0], '1')
+    out, err = tool(server, 'storage', 'copy', '--from', server.file, '--to', 'json:copy')
+    assert 'both sides are the same' in err and 'replica' not in hashes(out), out + err
+    target = hashes(tool(server, 'storage', 'info', '--from', 'json:copy')[0])
+    t.eq(sorted(target), sorted(set(source) - {'replica'}))
+    tool(server, 'storage', 'copy', '--from', 'json:copy', '--to', other.file)
+    plant_replica(other.where / 'tocsin.db', 'other')
+    for more in (), ('--overwrite',):
+        _, err = tool(server, 'storage', 'copy', '--from', server.file, '--to', other.file, *more)
+        assert err.startswith('0 documents written') and ' 0 removed' in err, err
+    t.eq(rows(other.where / 'tocsin.db', 'replica'), 1, 'who runs there is nothing to the copy')
+
+
 @test
 def a_copy_of_a_store_in_use_is_refused(t):
     server = t.server()
@@ -295,6 +320,25 @@ def a_place_that_cannot_be_written_is_said(t):
     server = stopped(t, 6)
     out, err = tool(server, 'backup', 'nowhere/one.backup', '-c', server.file, code=1)
     assert 'nowhere/one.backup: cannot begin it' in err and 'hint' in err, err
+
+
+@test
+def a_file_that_may_not_grow_is_said_and_ends_no_command_by_a_signal(t):
+    server = stopped(t, 150)
+    tool(server, 'backup', 'whole.backup', '-c', server.file)
+    assert (server.where / 'whole.backup').stat().st_size > 4 * 65536
+    for args, says in ((('backup', 'one.backup', '-c', server.file), 'one.backup: cannot write it: File too large'),
+                       (('restore', 'whole.backup', '--to', 'sqlite:new.db'), 'new.db: cannot'),
+                       (('restore', 'whole.backup', '--to', 'json:new'), 'the store answered "full"'),
+                       (('storage', 'copy', '--from', server.file, '--to', 'json:copy'), 'cannot'),
+                       (('migrate', 'to', '1', '-c', server.file), 'tocsin.db: cannot change its schema: disk I/O error')):
+        done = subprocess.run(['prlimit', '--fsize=65536', str(BINARY), *map(str, args)], cwd=server.where, env=server.env, capture_output=True,
+                              text=True, timeout=60)
+        t.eq(done.returncode, 1, '%s: %s' % (' '.join(map(str, args)), done.stderr))
+        assert says in done.stderr and 'ulimit -f' in done.stderr, done.stderr
+    assert not [p for p in server.where.iterdir() if p.name.startswith('one.backup')], 'nothing is left lying about'
+    tool(server, 'migrate', 'verify', '-c', server.file)
+    tool(server, 'fsck', '-c', server.file)
 
 
 @test

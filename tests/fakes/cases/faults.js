@@ -27,7 +27,7 @@ async function with_fault(client, fault, op, request, more) {
 
 /* fault: [type of the answer or 'dropped', are the items there] */
 const TRANSACTIONS = {
-	'drop-before': ['dropped', false], '500before': ['InternalServerError', false], 503: ['ServiceUnavailable', false],
+	'drop-before': ['dropped', false], 'reset-before': ['dropped', false], '500before': ['InternalServerError', false], 503: ['ServiceUnavailable', false],
 	inprogress: ['TransactionInProgressException', false], conflict: ['TransactionCanceledException', false],
 	'500after': ['InternalServerError', true], 'drop-after': ['dropped', true], slow: ['', true], hold: ['', true],
 };
@@ -76,6 +76,15 @@ module.exports = {
 			assert.equal(answer === 'dropped' ? answer : answer.type, type, fault);
 			assert.equal(await is_there(client, fault), there, fault);
 		}
+	},
+
+	async a_reset_is_one_each_time(start) {
+		const { client } = await with_table(start);
+		for (let i = 0; i < 10; i++) {
+			await client.control({ next: [{ op: 'PutItem', fault: 'reset-before' }] });
+			await assert.rejects(client.call('PutItem', put({ p: 'a', i: 'x' })), { code: 'ECONNRESET', syscall: 'read' });
+		}
+		assert.equal(await is_there(client, 'x'), false);
 	},
 
 	async a_conflict_names_one_action(start) {

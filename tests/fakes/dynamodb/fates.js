@@ -1,7 +1,7 @@
 /* What becomes of a request whom a fault has befallen (faults.js says which): one function for each kind.
  *
- * Each gets { op, request, ms, roll, database, run, reply, refuse, drop, later }: run() does the request now and gives the answer;
- * reply(answer), refuse(type) and drop() end the exchange; later(f) calls f after ms. Nothing else is known here of HTTP.
+ * Each gets { op, request, ms, roll, database, run, reply, refuse, drop, reset, later }: run() does the request now and gives the answer;
+ * reply(answer), refuse(type), drop() and reset() end the exchange; later(f) calls f after ms. Nothing else is known here of HTTP.
  */
 'use strict';
 
@@ -87,6 +87,7 @@ function held({ database, request, later, run, reply }) {
 
 const FATES = {
 	'drop-before': ({ drop }) => drop(),
+	'reset-before': ({ reset }) => reset(),
 	'500before': ({ refuse }) => refuse('InternalServerError'),
 	503: ({ refuse }) => refuse('ServiceUnavailable'),
 	throttle,

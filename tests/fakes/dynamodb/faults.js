@@ -13,7 +13,8 @@ const CONFLICTS = ['PutItem', 'UpdateItem', 'DeleteItem', 'TransactWriteItems', 
 
 /* kind: [operations that it can befall, milliseconds when the plan gives none, what it is] */
 const KINDS = {
-	'drop-before': [DATA, 0, 'the connection ends, nothing was done'],
+	'drop-before': [DATA, 0, 'the connection ends, in order or with a reset; nothing was done'],
+	'reset-before': [DATA, 0, 'the whole request is read, then the connection is reset; nothing was done'],
 	'500before': [DATA, 0, 'InternalServerError, nothing was done'],
 	503: [DATA, 0, 'ServiceUnavailable, nothing was done'],
 	throttle: [DATA, 0, 'refused for its rate; batches are done in part'],

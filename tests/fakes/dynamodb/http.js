@@ -102,7 +102,7 @@ function perform(server, res, { op, request, content }) {
 		throw new Refusal(type);
 	}));
 	return FATES[kind]({ op, request, ms, roll, run, reply, refuse, later, database: server.database,
-		drop: () => drop(res, roll(7) < 0.5) });
+		drop: () => drop(res, roll(7) < 0.5), reset: () => drop(res, true) });
 }
 
 function serve(server, req, res, body) {

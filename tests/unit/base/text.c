@@ -261,6 +261,17 @@ static void plain_memory_holds_what_it_was_given(void **state)
 	free(xmalloc(0));
 }
 
+static void a_user_in_an_address_is_seen_before_the_host_only(void **state)
+{
+	(void)state;
+	static const char *const with[] = { "http://u:p@h", "https://u@h/", "u:p@h", "u:p@h:1/x", "http://@h" },
+		*const without[] = { "", "http://h", "https://h:1/a@b", "http://h?a@b", "http://h#a@b", "h:1/a@b", "http:///u@h" };
+	for (size_t i = 0; i < COUNT(with); i++)
+		assert_true(url_has_user(str_c(with[i])));
+	for (size_t i = 0; i < COUNT(without); i++)
+		assert_false(url_has_user(str_c(without[i])));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +280,7 @@ int main(void)
 		cmocka_unit_test(integers_are_read_whole_or_not_at_all),
 		cmocka_unit_test(only_strict_utf8_is_utf8),
 		cmocka_unit_test(distance_counts_edits),
+		cmocka_unit_test(a_user_in_an_address_is_seen_before_the_host_only),
 		cmocka_unit_test(arena_memory_is_zeroed_aligned_and_bounded),
 		cmocka_unit_test(the_limit_of_an_arena_counts_small_pieces_in_full),
 		cmocka_unit_test(a_reset_arena_forgets_and_starts_clean),

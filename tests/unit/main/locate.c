@@ -89,6 +89,8 @@ static const struct { const char *text; int code; const char *says; } bad[] = {
 	{ "postgresql://me:secret@db/x", EXIT_USAGE, "holds a password" },
 	{ "postgresql://db/x?password=secret", EXIT_USAGE, "holds a password" },
 	{ "dynamodb:", EXIT_USAGE, "the table is missing" },
+	{ "dynamodb:t?endpoint=http://me:secret@127.0.0.1:8000", EXIT_USAGE, "must not hold a user name or password" },
+	{ "dynamodb:t?endpoint=me:secret@127.0.0.1:8000", EXIT_USAGE, "must not hold a user name or password" },
 	{ "dynamodb:t?regin=x", EXIT_USAGE, "`regin` is no option" },
 	{ "dynamodb:t?region", EXIT_USAGE, "`region` is no option" },
 	{ "dynamodb:t?shards=3", EXIT_USAGE, "a power of two" },

@@ -7,7 +7,16 @@
 enum { DOC, LOG, KINDS_N };
 static const struct store_kind_def kinds[KINDS_N] = { { "doc", false }, { "log", true } };
 
-struct rig { struct fake fake; struct store *s; char table[32]; int64_t wall_ahead; unsigned shards; const char *endpoint, *secret; struct buf why; };
+struct rig {
+	struct fake fake;
+	struct store *s;
+	char table[32];
+	int64_t wall_ahead;
+	unsigned shards;
+	const char *endpoint, *secret;
+	const char *variable, *value;                              /* one more of the environment */
+	struct buf why;
+};
 
 static int64_t clock_ms(clockid_t id)
 {
@@ -30,6 +39,8 @@ static int64_t wall(void *ctx)
 static const char *env(void *ctx, const char *name)
 {
 	const struct rig *r = ctx;
+	if (r->variable && strcmp(name, r->variable) == 0)
+		return r->value;
 	return strcmp(name, "AWS_ACCESS_KEY_ID") == 0 ? KEY_ID :
 	    strcmp(name, "AWS_SECRET_ACCESS_KEY") == 0 ? r->secret ? r->secret : KEY_SECRET : NULL;
 }
@@ -336,15 +347,18 @@ static void a_service_that_is_gone_is_down(void **state)
 	store_docs_free(&d);
 }
 
-/* Or a line that is cut after every request. Who asks several things one after the other waits for the first of them only. */
+/* Or a line that is cut after every request. Who asks several things one after the other waits for the first of them only: the others are not even
+ * sent. */
 static void a_service_whose_answers_never_come_is_left_alone_for_a_moment(void **state)
 {
 	struct rig *r = *state;
 	struct store_docs d = { 0 };
-	plan(r, "drop-before=1");
+	plan(r, "reset-before=1");
 	RC(commit(r->s, 1, (struct store_write[]){ put("a", STORE_ABSENT, "1") }, 1).rc, STORE_UNKNOWN);
+	int64_t sent = fake_count(&r->fake, "GetItem") + fake_count(&r->fake, "Query");
 	RC(store_get(r->s, (store_kind[]){ DOC }, &S("a"), 1, &d), STORE_DOWN);
 	RC(store_due(r->s, DOC, 0, 16, 1, 1, &d), STORE_DOWN);
+	assert_int_equal(fake_count(&r->fake, "GetItem") + fake_count(&r->fake, "Query"), sent);
 	plan(r, "");
 	store_docs_free(&d);
 }
@@ -393,6 +407,25 @@ static void opening_says_where_and_what_to_do(void **state)
 	}
 	answers_stop(&peer);
 	answers_done(&peer);
+}
+
+/* It would stand in everything that is said about the service, and in the log. */
+static void an_endpoint_with_a_password_is_refused_and_the_password_not_repeated(void **state)
+{
+	struct rig *r = *state;
+	struct store *s = NULL;
+	static const char *const from[] = { "storage.endpoint", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL" };
+	static const char *const urls[] = { "http://me:hush@127.0.0.1:1/", "https://me:hush@127.0.0.1", "me:hush@127.0.0.1:1", "http://hush@127.0.0.1:1?x" };
+	for (size_t i = 0; i < COUNT(from); i++)
+		for (size_t k = 0; k < COUNT(urls); k++) {
+			r->endpoint = i == 0 ? urls[k] : "";
+			r->variable = from[i];
+			r->value = urls[k];
+			RC(open_store(r, &s), STORE_INVAL);
+			assert_non_null(strstr(r->why.p, from[i]));
+			assert_non_null(strstr(r->why.p, "must not hold a user name or password, which would be shown with it; take them out"));
+			assert_null(strstr(r->why.p, "hush"));
+		}
 }
 
 static void names_that_cannot_be_are_refused(void **state)
@@ -708,7 +741,7 @@ int main(void)
 		    BARE(only_proof_makes_a_conflict_after_a_lost_answer), BARE(keys_that_run_out_after_a_lost_answer_leave_it_unknown),
 		T(a_conflict_names_the_first_and_the_face_speaks_first), T(a_service_that_is_gone_is_down),
 		T(a_service_whose_answers_never_come_is_left_alone_for_a_moment), T(a_service_that_says_nothing_leaves_commits_unknown),
-		BARE(opening_says_where_and_what_to_do),
+		BARE(opening_says_where_and_what_to_do), BARE(an_endpoint_with_a_password_is_refused_and_the_password_not_repeated),
 		    BARE(names_that_cannot_be_are_refused),
 		BARE(a_wrong_clock_here_signs_with_the_time_of_the_service), BARE(replicas_that_start_at_once_agree),
 		BARE(a_table_of_somebody_else_is_left_alone), T(a_newer_schema_is_kept_away_from_unless_it_lets_us),

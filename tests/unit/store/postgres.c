@@ -10,7 +10,7 @@
 enum { DOC, LOG, NEWER };
 static const struct store_kind_def some[] = { { "doc", false }, { "log", true }, { "newer", false } };
 static const struct store_kind_def model[] = {
-#define ENTITY(name, append_only) { #name, append_only },
+#define ENTITY(name, append_only, fleeting) { #name, append_only },
 #include "model/list.h"
 #undef ENTITY
 };
@@ -192,7 +192,7 @@ static void migrations_go_down_and_up_and_keep_the_documents(void **state)
 	OK(store_migrate(S("postgres"), &o, 1, &r->why));
 	r->s = open_ok(r);                                         /* moves it up */
 	OK(store_schema(S("postgres"), &o, &schema, &r->why));
-	assert_true(schema.have == 2 && schema.least == 1 && schema.newest == 2);
+	assert_true(schema.have == 3 && schema.least == 1 && schema.newest == 3);
 	SQL_IS("SELECT count(*) FROM @.v_doc", "1");
 	assert_int_equal(ver_of(r, "a"), 1);
 	RC(store_migrate(S("postgres"), &o, 0, &r->why), STORE_INVAL);
@@ -236,11 +236,11 @@ static void a_layout_that_was_changed_is_named(void **state)
 		(void)sql(r, row[i].damage);
 		buf_clear(&r->why);
 		RC(store_schema(S("postgres"), &o, &schema, &r->why), STORE_CORRUPT);
-		assert_int_equal(schema.have, 2);
+		assert_int_equal(schema.have, 3);
 		assert_non_null(strstr(r->why.p, row[i].says));
 		if (i == 0) {
 			OK(store_migrate(S("postgres"), &o, 1, &r->why));
-			OK(store_migrate(S("postgres"), &o, 2, &r->why));
+			OK(store_migrate(S("postgres"), &o, 3, &r->why));
 		}
 		(void)sql(r, row[i].repair);
 		OK(store_schema(S("postgres"), &o, &schema, &r->why));
@@ -252,13 +252,13 @@ static void a_newer_schema_is_used_if_it_lets_us(void **state)
 	struct rig *r = *state;
 	struct store *other = NULL;
 	struct store_options o = options(r);
-	(void)sql(r, "UPDATE @.meta SET value=3 WHERE name='schema'");
+	(void)sql(r, "UPDATE @.meta SET value=4 WHERE name='schema'");
 	OK(try_open(r, &other));
 	OK(commit_as(other, 1, &(struct store_write[]){ put("a", STORE_ABSENT, "") }[0], 1).rc);
 	assert_int_equal(ver_of(r, "a"), 1);
 	RC(store_migrate(S("postgres"), &o, 1, &r->why), STORE_FENCED);
 	store_close(other);
-	(void)sql(r, "UPDATE @.meta SET value=3 WHERE name='least'");
+	(void)sql(r, "UPDATE @.meta SET value=4 WHERE name='least'");
 	RC(try_open(r, &other), STORE_FENCED);
 	assert_non_null(strstr(r->why.p, "start that version"));
 	RC(commit(r, put("b", STORE_ABSENT, "")), STORE_FENCED);   /* it was open when the rollout went past it */
@@ -387,6 +387,53 @@ static void a_nul_in_an_alert_does_not_blind_the_views(void **state)
 	r->s = open_ok(r);
 	put_object(r, KIND_incident, "i1", &incident);
 	SQL_IS("SELECT title FROM @.incidents", "a\ufffd\ufffdb \\u0000 \\\ufffd");
+}
+
+/* PostgreSQL's numbers end somewhere, JSON's do not: an alert with one beyond shows its details as a text, and everything else as ever. */
+static void numbers_beyond_postgresql_do_not_blind_the_views(void **state)
+{
+	struct rig *r = *state;
+	static const char *const details[] = { "1e-99999", "[1.5E-16384]", "{\"n\":{\"m\":-0.1e-1234567890}}", "{\"n\":[1e300,\"1e-9999\",\"018e1234-5678\"]}",
+		"0.1111111111111111111111111111111111111111111111111e-999" };
+	struct arena a = ARENA(1 << 20);
+	struct str why;
+	store_close(r->s);
+	r->kinds = model;
+	r->n_kinds = COUNT(model);
+	r->s = open_ok(r);
+	for (size_t i = 0; i < COUNT(details); i++) {
+		char id[4] = { 'i', (char)('0' + i), 0 };
+		struct incident incident = { .id = str_c(id), .number = (int64_t)i + 1, .title = S("t"), .dedup_key = S("a:8e1234-1"), .detected_at = 1, .details = json_parse(&a, str_c(details[i]), &why) };
+		if (incident.details == NULL)
+			fail_msg("%s: %.*s", details[i], STR_ARG(why));
+		put_object(r, KIND_incident, id, &incident);
+	}
+	SQL_IS("SELECT string_agg(title||number||jsonb_typeof(details),' ' ORDER BY number) FROM @.incidents",
+	    "t1string t2string t3string t4object t5number");
+	SQL_IS("SELECT details FROM @.incidents WHERE number=2", "\"[1.5E-16384]\"");
+	SQL_IS("SELECT details->'n'->>1 FROM @.incidents WHERE number=4", "1e-9999");
+	SQL_IS("SELECT string_agg(jsonb_typeof(body),' ' ORDER BY id) FROM @.v_incident", "string string string object object");
+	SQL_IS("SELECT (body#>>'{}')::json->>'number' FROM @.v_incident WHERE id='i1'", "2");
+	arena_free(&a);
+}
+
+/* What schema 2 was made of by older programs; somebody has built on it. */
+static void views_of_older_programs_are_made_again_in_place(void **state)
+{
+	struct rig *r = *state;
+	struct store_options o = options(r);
+	store_close(r->s);
+	r->s = NULL;
+	OK(store_migrate(S("postgres"), &o, 2, &r->why));
+	(void)sql(r, "CREATE OR REPLACE VIEW @.v_doc AS SELECT d.id AS key,encode(d.id,'escape') AS id,d.ver AS version,to_timestamp(d.due/1000.0) AS due,"
+	    "to_timestamp(d.expire/1000.0) AS expire,encode(d.idx0,'escape') AS idx0,encode(d.idx1,'escape') AS idx1,encode(d.idx2,'escape') AS idx2,"
+	    "encode(d.idx3,'escape') AS idx3,convert_from(d.body,'UTF8')::jsonb AS body FROM @.doc d WHERE d.kind=0;"
+	    "CREATE VIEW @.mine AS SELECT id,body FROM @.v_doc");
+	r->s = open_ok(r);
+	OK(commit(r, put("a", STORE_ABSENT, "{\"n\":1e-99999}")));
+	SQL_IS("SELECT jsonb_typeof(body) FROM @.mine", "string");
+	OK(store_migrate(S("postgres"), &o, 2, &r->why));
+	SQL_IS("SELECT id FROM @.mine", "a");
 }
 
 /* A view's columns are the stored members of the entity, in type and order, and then one more. */
@@ -874,7 +921,8 @@ int main(void)
 		T(migrations_go_down_and_up_and_keep_the_documents), T(migrating_makes_a_store_that_is_not_there),
 		T(a_layout_that_was_changed_is_named), T(a_newer_schema_is_used_if_it_lets_us), T(a_program_with_fewer_kinds_works_beside_one_with_more),
 		T(replicas_that_start_together_make_the_schema_once), T(names_that_are_no_plain_word_are_refused),
-		T(the_views_answer_people_who_write_sql), T(a_nul_in_an_alert_does_not_blind_the_views), T(the_views_have_a_column_for_each_field),
+		T(the_views_answer_people_who_write_sql), T(a_nul_in_an_alert_does_not_blind_the_views),
+		    T(numbers_beyond_postgresql_do_not_blind_the_views), T(views_of_older_programs_are_made_again_in_place), T(the_views_have_a_column_for_each_field),
 		T(two_replicas_that_cross_each_other_never_deadlock), T(checking_that_nobody_is_there_prevents_write_skew),
 		T(a_document_made_and_deleted_in_one_group_leaves_nothing), T(a_group_whose_locks_alternate_is_locked_at_once),
 		T(errors_of_the_server_mean_what_the_contract_says), T(a_lock_that_somebody_keeps_is_busy),
