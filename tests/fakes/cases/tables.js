@@ -53,6 +53,7 @@ const QUERY_FAULTS = [
 	['p = :v AND i = :v AND i = :v', { ':v': 'a' }, 'must only contain one condition per key'],
 	['p = :v', { ':v': 1 }, 'Condition parameter type does not match schema type'],
 	['p = :v', { ':v': '' }, 'empty string value'],
+	['p = :p AND begins_with(i, :v)', { ':p': 'a', ':v': '' }, 'empty string value. Key: i'],
 ];
 
 /* operation, request, what the message says */

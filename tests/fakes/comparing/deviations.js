@@ -71,6 +71,11 @@ const DYNALITE = [
 		matches: ({ step }) => holds(step, '\uffff'),
 	},
 	{
+		what: 'a sort key may begin with the empty text',
+		matches: ({ step, ours, theirs }) => step.op === 'Query' && /begins_with/.test(step.request.KeyConditionExpression)
+			&& said(ours).includes('cannot contain an empty') && theirs.status === 200,
+	},
+	{
 		what: 'sums may have more than 38 digits or be too large',
 		matches: ({ step, ours, theirs }) => step.op === 'UpdateItem'
 			&& /38 significant digits|Number overflow/.test(said(ours)) && theirs.status === 200,
@@ -98,4 +103,55 @@ const MOTO = [
 	},
 ];
 
-module.exports = { dynalite: DYNALITE, moto: MOTO };
+const MINISTACK = [
+	{
+		what: 'a difference is rounded to fewer than the 38 digits of the service',
+		matches: ({ step, ours, theirs }) => step.op === 'UpdateItem' && step.request.UpdateExpression === 'SET n = n - :v'
+			&& (ours.status === 200 || said(ours).includes('38 significant digits')) && theirs.status === 200,
+	},
+	{
+		what: 'of elements set beyond the end of a list in one update some are lost; the service appends each, in the order of their numbers',
+		matches: ({ step, ours, theirs }) => /SET (\S+)\[\d\] = :v, \1\[\d\] = :v REMOVE \1\[/.test(step.request.UpdateExpression)
+			&& ours.status === 200 && theirs.status === 200,
+	},
+	{
+		what: 'elements removed from one list in one update are taken out one after the other, by numbers that have moved',
+		matches: ({ step, ours, theirs }) => /REMOVE (\S+)\[\d\], \1\[\d\]/.test(step.request.UpdateExpression)
+			&& ours.status === 200 && theirs.status === 200,
+	},
+	{
+		what: 'a page ends before the row that takes it past 1 MB; ours gives that row too, as dynalite does',
+		matches: ({ step, ours, theirs }) => step.op === 'Query' && holds(step, '"large"') && step.pages
+			&& ours.body.LastEvaluatedKey && theirs.body.LastEvaluatedKey && ours.body.Count === theirs.body.Count + 1,
+	},
+	{
+		what: 'the length of a table\'s name is not judged',
+		matches: ({ step, ours, theirs }) => step.op === 'GetItem' && said(ours).includes('at \'tableName\' failed to satisfy constraint')
+			&& theirs.type === 'ResourceNotFoundException',
+	},
+	{
+		what: 'JSON of the wrong kind is a ValidationException; the service does not get as far and says SerializationException',
+		matches: ({ ours, theirs }) => ours.type === 'SerializationException' && theirs.type === 'ValidationException',
+	},
+	{
+		what: 'a BatchWriteItem with a request that neither puts nor deletes is let through',
+		matches: ({ step, ours, theirs }) => step.op === 'BatchWriteItem' && holds(step, '[{}]')
+			&& ours.type === 'ValidationException' && theirs.status === 200,
+	},
+	{
+		what: 'a local index without a sort key is let through',
+		matches: ({ step, ours, theirs }) => step.op === 'CreateTable' && said(ours).includes('does not have a range key')
+			&& theirs.status === 200,
+	},
+	{
+		what: 'the table with that index is in the way of those of its name that follow',
+		matches: ({ step, theirs }) => step.op === 'CreateTable' && said(theirs) === 'Table already exists: other',
+	},
+	{
+		what: 'and is shown with that index',
+		matches: ({ step, ours, theirs }) => ['DescribeTable', 'DeleteTable'].includes(step.op) && ours.status === 200
+			&& [theirs.body.Table, theirs.body.TableDescription].some((t) => t && t.TableName === 'other' && t.LocalSecondaryIndexes),
+	},
+];
+
+module.exports = { dynalite: DYNALITE, moto: MOTO, ministack: MINISTACK };

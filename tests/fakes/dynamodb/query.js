@@ -72,7 +72,7 @@ function check_types(condition, type) {
 }
 
 function empty_key(condition, type) {
-	return condition.op !== 'begins_with' && condition.args.some((v) => type !== 'N' && v[type] === '');
+	return condition.args.some((v) => type !== 'N' && v[type] === '');
 }
 
 /* [first, first beyond] of the rows that a query asks for. */
