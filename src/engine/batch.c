@@ -485,7 +485,7 @@ static void overwrite_conflicts(struct batch *b, struct store_txn *txns, struct 
 }
 #endif
 
-/* An incident that an alert was folded into is due when it was before: that is known. A level that ends as it begins is due anew at that very time. */
+/* An incident that an alert was folded into is due when it was before: a look finds it, or has. A level that ends as it begins is due anew at that very time. */
 static bool is_dated(const struct batch *b, const struct slot *s)
 {
 	return (s->kind == KIND_incident || s->kind == KIND_page) && s->due != STORE_NO_DUE && (s->due != s->was_due || s->due <= b->now_ms);
@@ -529,11 +529,11 @@ static void commit_units(struct batch *b, struct rng *rng, struct metrics *m)
 		if (MUTANT(3) && u->rc == STORE_OK)
 			commit_pages_apart(b, u, rng);
 #endif
-		if (u->rc == STORE_OK) {
-			note_dues(b, u);
-			b->n_committed++;
-		}
+		b->n_committed += u->rc == STORE_OK;
 	}
+	for (size_t i = n; i-- > 0;)                              /* each goes in front */
+		if (results[i].rc == STORE_OK)
+			note_dues(b, &b->units[unit_of[i]]);
 	atomic_fetch_add_explicit(&m->commits, n > 0, memory_order_relaxed);
 	atomic_fetch_add_explicit(&m->commit_members, n, memory_order_relaxed);
 }

@@ -21,7 +21,7 @@ struct member {
 	bool is_beyond;                  /* it needs a document that only a newer program can read; rc is STORE_BUSY */
 };
 
-/* An incident or a page to which this batch gave a due time. */
+/* An incident or a page that this batch wrote, due at another time than before or due already. */
 struct dated { struct dated *next; enum kind kind; struct str id; const void *obj; int64_t due_ms; };
 
 struct slot;

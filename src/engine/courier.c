@@ -3,7 +3,7 @@
  * The fresh read right before the send is what keeps a page from reaching somebody whose incident was acknowledged a moment ago; the
  * claim is what keeps two replicas from sending the same page. A channel without room leaves its pages due; others overtake them. Where several
  * replicas work, whoever wrote a page reaches for it first, and whoever tried it in vain last (core/share.h). What it wrote itself it knows, and
- * claims without asking the store what is due; the look every few seconds finds everything else, and what was missed.
+ * claims without asking the store what is due; a look, once a second among others and every five alone, finds everything else, and what was missed.
  */
 #include "engine/inside.h"
 #include "base/mutant.h"
@@ -293,58 +293,78 @@ void courier_expect(struct engine *e, const struct dated *d)
 		expect(e, d->obj, d->due_ms);
 }
 
-/* Claims what is known to be due. */
+static bool is_due_known(const struct engine *e)
+{
+	return e->pages.least_ms + e->now_err_ms <= e->now_ms;
+}
+
+/* Claims what is known to be due. When that is all out, and there was more than the look could take in, it is time for the next one. */
 static void claim_known(struct engine *e)
 {
 	struct coming due[CLAIMS_MAX];
+	if (!is_due_known(e))
+		return;
 	struct rooms rooms = rooms_new(e);
 	size_t n = upcoming_take(&e->pages, e->now_ms - e->now_err_ms, due, claims_max(e));
 	begin_claims(e, n);
 	for (size_t i = 0; i < n; i++)
-		if (takes(e, &rooms, due[i].channel))
+		if (!is_settling(e, due[i].id) && takes(e, &rooms, due[i].channel))
 			engine_todo(e, engine_own_job(e, CMD_CLAIM, due[i].id, S("")));
 		else
 			wait_for_room(e);
+	if (e->hides_more_pages && !is_due_known(e))
+		e->next_page_ms = e->now_ms;
 }
 
-/* Claims what is due, lowest first, as much as the channels take. docs: the first of it, `limit` at most. */
+/* What a look found: how many documents, how many of them due, and what was done about these. */
+struct sight { size_t n, due, seen[LOOK_NEVER + 1]; };
+
+/* When to look again after a look at `limit` documents. */
+static void plan_look(struct engine *e, const struct sight *v, size_t limit)
+{
+	size_t n = v->seen[LOOK_CLAIM];
+	bool is_full = v->n == limit, is_crowded = n == 0 && v->due == v->n && is_full && limit == e->page_scan && limit < SCAN_MAX;
+	scan_next(e, limit, v->n, is_crowded, n == claims_max(e));
+	e->hides_more_pages = is_full && n > 0 && v->seen[LOOK_NO_ROOM] == 0;
+	if (is_crowded || (e->hides_more_pages && !is_due_known(e)))
+		e->next_page_ms = e->now_ms;
+	else if (is_full)
+		look_soon(e);
+	if (v->seen[LOOK_NO_ROOM] > 0)
+		wait_for_room(e);
+}
+
+/* Claims what is due, lowest first, as much as the channels and this step take; the rest of ours is known from now on. docs: the first of
+ * it, `limit` at most. */
 static void claim(struct engine *e, const struct store_docs *docs, size_t limit)
 {
 	struct rooms rooms = rooms_new(e);
-	begin_claims(e, docs->n < CLAIMS_MAX ? docs->n : CLAIMS_MAX);
 	struct arena mem = ARENA(PEEK_ARENA);
-	size_t seen[LOOK_NEVER + 1] = { 0 }, due = 0, max = claims_max(e);
-	for (size_t i = 0; i < docs->n && seen[LOOK_CLAIM] < max; i++) {
+	struct sight v = { .n = docs->n };
+	begin_claims(e, docs->n < CLAIMS_MAX ? docs->n : CLAIMS_MAX);
+	for (size_t i = 0; i < docs->n; i++) {
 		const struct store_doc *d = &docs->v[i];
-		if (d->due + e->now_err_ms > e->now_ms) {
+		bool is_due = d->due + e->now_err_ms <= e->now_ms;
+		v.due += is_due;
+		if (!is_due || v.seen[LOOK_CLAIM] == claims_max(e)) {
 			expect(e, peek(e, &mem, d), d->due);
 			continue;
 		}
 		enum look look = look_at(e, &mem, &rooms, d);
 		if (look == LOOK_CLAIM)
 			claim_one(e, d);
-		seen[look]++;
-		due++;
+		v.seen[look]++;
 	}
 	arena_free(&mem);
-	size_t n = seen[LOOK_CLAIM];
-	bool is_crowded = n == 0 && due == docs->n && docs->n == limit && limit == e->page_scan && limit < SCAN_MAX;
-	scan_next(e, limit, docs->n, is_crowded, n == max);
-	if (docs->n == limit)
-		look_soon(e);                              /* more may hide behind these */
-	if (seen[LOOK_NO_ROOM] > 0)
-		wait_for_room(e);
-	if (n == max || is_crowded)
-		e->next_page_ms = e->now_ms;
+	plan_look(e, &v, limit);
 }
 
 static void ask(struct engine *e)
 {
 	struct store_docs docs = { 0 };
-	size_t least = e->is_busy ? CLAIMS_WHEN_BUSY * 2 : SCAN_MIN;
-	if (e->page_scan < least)
-		e->page_scan = least;
-	size_t limit = e->now_ms < e->deep_page_ms ? least : e->page_scan;
+	if (e->page_scan < SCAN_MIN)
+		e->page_scan = SCAN_MIN;
+	size_t limit = e->now_ms < e->deep_page_ms ? SCAN_MIN : e->page_scan;
 	e->next_page_ms = e->now_ms + engine_look_ahead_ms(e);
 	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, limit, &docs);
 	engine_saw(e, rc);
@@ -362,5 +382,8 @@ void courier_look(struct engine *e)
 {
 	if (e->is_draining)
 		return;
-	(e->now_ms < e->next_page_ms ? claim_known : ask)(e);
+	if (e->now_ms < e->next_page_ms)
+		claim_known(e);
+	else
+		ask(e);
 }

@@ -5,8 +5,8 @@
  * and handed to env.send. Answers and sends come only after the commit they rest on.
  *
  *	intake      batch of commands, group commit, answers
- *	timekeeper  asks the store which incidents are due
- *	courier     claims due pages, reads them again with their incident, sends, settles
+ *	timekeeper  which incidents are due: asks the store every few seconds, and knows what it wrote itself
+ *	courier     claims due pages, found or known in the same way, reads them again with their incident, sends, settles
  *	replicas    signs of life, where several replicas share the store
  */
 #ifndef ENGINE_ENGINE_H

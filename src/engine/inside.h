@@ -1,4 +1,4 @@
-/* inside.h - the engine's own state, shared by its parts: intake, timekeeper, courier, numbers, replicas. Inside engine/ only. */
+/* inside.h - the engine's own state, shared by its parts: intake, timekeeper, courier, numbers, replicas, janitor. Inside engine/ only. */
 #ifndef ENGINE_INSIDE_H
 #define ENGINE_INSIDE_H
 #include "core/share.h"
@@ -67,6 +67,7 @@ struct engine {
 	int64_t next_page_ms;            /* for due pages; */
 	struct upcoming timers, pages;   /* what is known to become due before that, and is ours */
 	bool is_short_of_room;           /* a page that was due had no room */
+	bool hides_more_pages;           /* the last look was filled up, and what was ours in it could go out */
 	struct janitor janitor;
 #ifdef MUT
 	int64_t cursor_ms;               /* of those who believe a due index may be read on from where they were */

@@ -43,6 +43,10 @@ static void look_again(struct engine *e, enum store_rc rc)
 		e->next_timer_ms = at;
 	if (at < e->next_page_ms || rc != STORE_CONFLICT)
 		e->next_page_ms = at;
+	if (rc != STORE_CONFLICT) {
+		upcoming_begin(&e->timers);
+		upcoming_begin(&e->pages);
+	}
 }
 
 static void finish_own(struct engine *e, struct member *x)

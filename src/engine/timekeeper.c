@@ -1,6 +1,6 @@
 /* timekeeper.c - asks the store what is due.
  *
- * No list of timers in memory counts: the question is asked of the store every few seconds, from the lowest due on, no cursor; every second while
+ * The list in memory is only a hint: the question is asked of the store every few seconds, from the lowest due on, no cursor; every second while
  * there are others, whose share is passed over until it is this replica's turn (core/share.h). What that look saw coming and what was
  * written since is remembered until the next one, so that a level begins on time (upcoming.h).
  */
@@ -56,7 +56,7 @@ static void scan_next(struct engine *e, const struct store_docs *docs, size_t ta
 	bool is_full = seen == e->timer_scan && taken + left == seen, is_hidden = is_full && taken == 0 && seen < TIMER_SCAN_MAX;
 	if (taken == TIMERS_MAX || (is_full && taken > 0) || is_hidden)
 		e->next_timer_ms = e->now_ms;
-	else if (seen == e->timer_scan && docs->v[seen - 1].due + e->now_err_ms < e->next_timer_ms)
+	else if (!is_full && seen == e->timer_scan && docs->v[seen - 1].due + e->now_err_ms < e->next_timer_ms)
 		e->next_timer_ms = docs->v[seen - 1].due + e->now_err_ms;
 	if (is_hidden)
 		e->timer_scan *= 2;
@@ -93,5 +93,8 @@ static void take_known(struct engine *e)
 
 void timekeeper_look(struct engine *e)
 {
-	(e->now_ms < e->next_timer_ms ? take_known : ask)(e);
+	if (e->now_ms < e->next_timer_ms)
+		take_known(e);
+	else
+		ask(e);
 }

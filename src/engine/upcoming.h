@@ -1,8 +1,8 @@
 /* upcoming.h - what this replica knows to become due, so that it need not ask. Inside engine/ only.
  *
  * What it has written itself since the last look, and what that look saw coming. Asking the store what is due costs a query for each shard; an
- * entry here costs none. It is a hint and nothing else: each look begins it anew, whatever is missing here the next look finds, and what is
- * wrong here changes nothing, because claims and levels are decided on fresh documents whoever proposed them.
+ * entry here costs none. It is a hint and nothing else: each look begins it anew, whatever is missing here the next look finds, and claims and
+ * levels are decided on fresh documents whoever proposed them. What only this replica knows, that a page has just been sent, is asked beside it.
  */
 #ifndef ENGINE_UPCOMING_H
 #define ENGINE_UPCOMING_H

@@ -465,6 +465,70 @@ static void a_page_late_by_an_outage_gives_its_level_the_whole_wait(void **state
 	assert_true(incident(st, id)->due_at >= st->sends[0].at_ms + T0 + 5 * MINUTE);
 }
 
+/* --- what is known without asking --- */
+
+static enum store_fault all_busy(struct stage *st, const struct store_txn *t)
+{
+	(void)st, (void)t;
+	return STORE_FAULT_BUSY;
+}
+
+/* The store takes nothing until shortly before the claims run out: they are seen to, and the ends of the attempts still wait for their next try. */
+static void a_page_whose_end_waits_to_be_stored_is_not_sent_again(void **state)
+{
+	enum { PAGES = 60 };
+	struct stage *st = *state;
+	run(st->r, 2 * SECOND);
+	int64_t claims_end = st->mono_ms + 30 * SECOND;
+	for (int i = 0; i < PAGES; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, "web", "");
+	run(st->r, 10);
+	assert_int_equal(st->n_sends, PAGES);
+	st->on_commit = all_busy;
+	for (int i = 0; i < PAGES; i++)
+		give_back(&st->sends[i], 200);
+	run(st->r, claims_end - 500 - st->mono_ms);
+	st->on_commit = NULL;
+	run(st->r, 20 * SECOND);
+	assert_int_equal(st->n_sends, PAGES);
+}
+
+static void a_store_that_takes_nothing_is_left_alone_however_much_is_known(void **state)
+{
+	enum { PAGES = 4000 };
+	struct stage *st = *state;
+	int steps = 0;
+	for (int i = 0; i < PAGES; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, "web", "");
+	tick(st->r);
+	st->mono_ms += 60;                                        /* no storm any more */
+	st->on_commit = all_busy;
+	for (bool is_awake = true; is_awake && steps < LOTS; steps++) {
+		tick(st->r);
+		is_awake = st->r->wake_ms <= st->mono_ms;
+	}
+	assert_in_range(steps, 1, 2);
+	st->on_commit = NULL;
+	st->provider = 200;
+	run(st->r, 10 * SECOND);
+	assert_int_equal(st->n_sends, PAGES);
+}
+
+static void pages_of_one_batch_leave_in_the_order_of_their_alerts(void **state)
+{
+	enum { N = 100 };
+	struct stage *st = *state;
+	struct ask *x[N];
+	tick(st->r);
+	st->mono_ms += 100;
+	for (int i = 0; i < N; i++)
+		x[i] = post_event(st->r, EVENT_TRIGGER, "web", "");
+	run(st->r, 10);
+	assert_int_equal(st->n_sends, N);
+	for (int i = 0; i < N; i++)
+		assert_true(str_eq(st->sends[i].page, first_page(st, x[i]->got.incident->id)->id));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +556,9 @@ int main(void)
 		BOTH(a_claim_that_may_or_may_not_have_happened_sends_once),
 		ALONE(a_store_that_is_down_is_not_asked_without_a_pause),
 		BOTH(a_page_late_by_an_outage_gives_its_level_the_whole_wait),
+		BOTH(a_page_whose_end_waits_to_be_stored_is_not_sent_again),
+		BOTH(a_store_that_takes_nothing_is_left_alone_however_much_is_known),
+		BOTH(pages_of_one_batch_leave_in_the_order_of_their_alerts),
 	};
 	return cmocka_run_group_tests_name("engine/courier", tests, NULL, NULL);
 }

@@ -555,6 +555,86 @@ static void what_a_replica_wrote_itself_goes_out_on_time_however_seldom_it_looks
 	st->ops.now = stage_now;
 }
 
+/* Looks from one moment on until the engine wants to sleep; how many. */
+static size_t looks_at_once(struct node *r, const struct calls *c)
+{
+	size_t before = c->due;
+	for (int i = 0; i < LOTS && (i == 0 || r->wake_ms <= r->st->mono_ms); i++)
+		tick(r);
+	return c->due - before;
+}
+
+/* More levels than one look can take in, due together; those whose turn it is have just died, and it is not this one's yet. */
+static void a_crowd_of_the_others_levels_is_not_looked_at_without_a_pause(void **state)
+{
+	enum { MANY = 13000, BATCH = 3250, IN_A_ROW = 100 };
+	struct stage *st = *state;
+	struct calls c = { 0 };
+	st->room[0] = 0;
+	st->w.policies.v[0].levels.v[0].timeout = 5 * SECOND;
+	acquaint(st);
+	for (int i = 0; i < MANY; i++) {
+		(void)post_event(st->r, EVENT_TRIGGER, "web", "");
+		if (i % BATCH == BATCH - 1)
+			tick(st->r);
+	}
+	turn(st, 4 * SECOND, 500);
+	replica_die(&st->r[1]);
+	replica_die(&st->r[2]);
+	count_calls(st, &c);
+	for (int64_t end = st->mono_ms + SECOND; st->mono_ms < end; st->mono_ms += 10)
+		tick(st->r);
+	for (int i = 0; i < 14; i++, st->mono_ms += 100)
+		assert_in_range(looks_at_once(st->r, &c), 0, IN_A_ROW);
+	assert_true(METRIC(st->r, levels_entered) > MANY);
+	st->mine = NULL;
+	st->ops = st->real;
+	st->ops.info = stage_info;
+	st->ops.now = stage_now;
+}
+
+/* 600 pages, of which two replicas send eight in a step while alerts pour in. */
+static void what_a_dead_replica_left_goes_out_soon_while_alerts_pour_in(void **state)
+{
+	enum { LEFT = 600, WITHIN_S = 4 };
+	struct stage *st = *state;
+	st->provider = 200;
+	acquaint(st);
+	for (int i = 0; i < LEFT; i++)
+		(void)post_event(&st->r[2], EVENT_TRIGGER, "web", "");
+	tick(&st->r[2]);
+	replica_die(&st->r[2]);
+	for (int t = 0; t < WITHIN_S * 100; t++, st->mono_ms += 10)
+		for (int i = 0; i < 2; i++) {
+			for (int k = 0; k < 8 && t % 4 == 0; k++)
+				(void)post_event(&st->r[i], EVENT_TRIGGER, "web", "same");
+			tick(&st->r[i]);
+		}
+	assert_in_range(st->n_sends, LEFT, LEFT + 2);             /* and those of "same" */
+}
+
+/* More than a step sends: a backlog grows all the time, and is not asked for at every step. */
+static void under_a_load_that_is_too_much_for_it_a_replica_asks_seldom(void **state)
+{
+	enum { STEPS = 200, ALERTS = 12 };
+	struct stage *st = *state;
+	struct calls c = { 0 };
+	st->provider = 200;
+	acquaint(st);
+	count_calls(st, &c);
+	for (int i = 0; i < STEPS; i++, st->mono_ms += 49) {
+		for (int k = 0; k < ALERTS; k++)
+			(void)post_event(st->r, EVENT_TRIGGER, "web", "");
+		tick(st->r);
+	}
+	assert_in_range(c.due, 20, 60);
+	assert_true(st->n_sends >= (STEPS - 1) * 8);
+	st->mine = NULL;
+	st->ops = st->real;
+	st->ops.info = stage_info;
+	st->ops.now = stage_now;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -579,6 +659,9 @@ int main(void)
 		ALONE(a_document_that_is_broken_is_not_taken_for_a_newer_one),
 		SHARED(sixty_four_alerts_cost_a_read_and_a_commit_and_their_pages_as_much_again),
 		SHARED(an_idle_replica_among_others_looks_once_a_second),
+		SHARED(a_crowd_of_the_others_levels_is_not_looked_at_without_a_pause),
+		SHARED(what_a_dead_replica_left_goes_out_soon_while_alerts_pour_in),
+		SHARED(under_a_load_that_is_too_much_for_it_a_replica_asks_seldom),
 		SHARED(what_a_replica_wrote_itself_goes_out_on_time_however_seldom_it_looks),
 	};
 	return cmocka_run_group_tests_name("engine/replicas", tests, NULL, NULL);
