@@ -22,7 +22,7 @@
 enum { GROUP = 128, WRITES = 5, DAY_MS = 24 * 3600 * 1000, SPREAD_DAYS = 300, KEEP_DAYS = 400, PORTION = 64, SHOWN = 50 };
 
 static const struct store_kind_def kind_defs[KINDS] = {
-#define ENTITY(name, append_only) { #name, append_only },
+#define ENTITY(name, append_only, fleeting) { #name, append_only },
 #include "model/list.h"
 #undef ENTITY
 };

@@ -295,7 +295,7 @@ void courier_expect(struct engine *e, const struct dated *d)
 
 static bool is_due_known(const struct engine *e)
 {
-	return e->pages.least_ms + e->now_err_ms <= e->now_ms;
+	return e->pages.least_ms <= e->now_ms - e->now_err_ms;
 }
 
 /* Claims what is known to be due. When that is all out, and there was more than the look could take in, it is time for the next one. */
