@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 enum { EXIT_CONFIG = 3, EXIT_STORE = 1, EXIT_FENCED = 70, GIVE_UP_MS = 8 * 1000, DRAIN_MS = 10 * 1000, TICK_MS = 100, PROBE_EVERY_MS = 1000, STUCK_MS = 3000,
-	HOST_MAX = 40, REDO_BYTES = 32 << 20, REDO_KEPT_MS = 10 * 60 * 1000 };
+	HOST_MAX = 40, REDO_BYTES = 32 << 20, REDO_KEPT_MS = 10 * 60 * 1000, REDO_TEND_MS = 50 };
 
 /* A configuration and what the rooms are given of it. */
 struct live {
@@ -285,7 +285,7 @@ static void on_redone(void *ctx, const struct store_redone *r)
 /* What this replica had stored is put back when the store's servers are replaced by one that does not have it. */
 static struct store *with_redo(struct server *s, struct store *store)
 {
-	struct store_redo_plan plan = { s, REDO_BYTES, REDO_KEPT_MS, on_mono, on_redone };
+	struct store_redo_plan plan = { s, REDO_BYTES, REDO_KEPT_MS, REDO_TEND_MS, on_mono, on_redone };
 	struct store_info info;
 	store_info(store, &info);
 	return info.history ? store_redo(store, &plan) : store;

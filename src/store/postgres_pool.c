@@ -149,7 +149,8 @@ static struct session *make(struct pool *p)
 	if (session_new(&p->target, disk_us() + CALL_US, &s, &why) != STORE_OK)
 		s = NULL;
 	buf_free(&why);
-	if (s && !session_prepare(s, p->target.schema)) {
+	bool is_mute = s && s->timeline == 0 && p->timeline > 0;   /* it could tell, and did not: a change would go unnoticed */
+	if (is_mute || (s && !session_prepare(s, p->target.schema))) {
 		session_free(s);
 		s = NULL;
 	}

@@ -235,7 +235,8 @@ static bool drain(struct session *s, PGresult **ret)
 		if (s->is_lost)
 			return false;
 	}
-	return ok && !s->is_lost && (PQenterPipelineMode(s->pg) || lose(s, PQerrorMessage(s->pg)));
+	bool is_back = !s->is_lost && (PQenterPipelineMode(s->pg) || lose(s, PQerrorMessage(s->pg)));      /* after a refusal too */
+	return ok && is_back;
 }
 
 bool session_script(struct session *s, const char *sql, PGresult **ret)

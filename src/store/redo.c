@@ -1,20 +1,25 @@
 /* redo.c - wraps a store whose servers may be replaced by one that lacks the last commits, as a standby does that was not waited for. The latest
  * transactions are kept in memory; when the store goes on with another history, those that it lacks are committed again, as they were.
  *
- * That is all it takes, because a transaction names the versions it replaces and carries a token: one that is there is known by its token, one
- * that is missing finds the versions before it, in the order of the first time, and one whose documents went another way meanwhile is refused and
- * told of. What is lost is the end of the log, so the search goes back from the latest one and ends where everything is there. Other replicas do the
- * same: what rests on a transaction of theirs is refused until they have, and is tried again for a while.
+ * That is all it takes, because a transaction names the versions it replaces and carries a token: one that is there is known by its token, and one
+ * that is missing finds the versions before it, in the order of the first time. What is lost is the end of the log, so the search goes back from the
+ * latest one to a little before the first that is there. Other replicas do the same: what rests on a transaction of theirs is refused until they have,
+ * and is tried again.
  *
- * New commits could take the place of what was lost, so until HOLD_MS after the change they are answered STORE_BUSY: time for every replica to notice
- * and to put back what it had.
+ * Versions say nothing of which history they are of. So nothing new is committed from the change on until HOLD_MS after it, and nothing is put back
+ * later: time for every replica to notice, which takes a connection that finds nobody (3 s) and a call that is under way (4.5 s), and to put
+ * back what it had. Time in which the store does not answer does not count.
+ *
+ * The work is done in store_redo_tend, on a thread of its own: no caller of the store ever waits for it.
  */
 #include "store/backend.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { LOOK_BACK = STORE_GET_MAX, AGAIN_MS = 50, HOLD_MS = 2000, GIVE_UP_MS = 15 * 1000 };
+enum { LOOK_BACK = STORE_GET_MAX, REDO_BYTES = 4 << 20, HOLD_MS = 8000, SIDE_MS = 5000 };     /* SIDE_MS: longer than a call takes */
+#define HISTORY_UNSURE UINT64_MAX
 
 /* What is known of a transaction that was done. UNTOLD: the document that would tell was written again since, or deleted. */
 enum fate { FATE_THERE, FATE_MISSING, FATE_UNTOLD };
@@ -25,19 +30,25 @@ struct kept {
 	struct store_txn txn;
 	size_t bytes;
 	int64_t at_ms;
-	uint64_t history;                /* the store's right after it was done: it cannot be lacking there */
-	enum fate fate;
+	uint64_t history;                /* the store's while it was done; HISTORY_UNSURE: it changed meanwhile */
+	enum fate fate;                  /* the tender's */
 };
 struct redo {
 	struct store head;
 	struct store *inner;
 	struct store_redo_plan plan;
-	pthread_mutex_t lock;            /* guards what follows; held while the store is asked about what was lost */
+	pthread_mutex_t lock;            /* guards what follows; never held over a call of the store */
+	pthread_cond_t ending;
+	bool is_ending;
 	struct kept *oldest, *newest;
 	size_t bytes;
-	uint64_t history;                /* in which everything kept is known to be, or was given up */
-	bool is_redoing;                 /* what is missing is known, and not all of it is there yet */
-	int64_t began_ms, next_ms, hold_until_ms;
+	uint64_t history;                /* which everything that is kept is in, as far as it can be */
+	bool is_redoing;                 /* it has changed: nothing is committed, and nothing that is kept is forgotten */
+
+	pthread_t tender;                /* what follows is the tender's alone */
+	struct kept *last;               /* the newest when the change was noticed */
+	bool is_searched;
+	int64_t noticed_ms, hold_until_ms;
 	struct store_redone done;
 };
 
@@ -137,18 +148,22 @@ static enum fate fate_of(const struct redo *r, const struct kept *k, const struc
 	return is_for_good(r, w) || d->ver <= w->expect ? FATE_MISSING : FATE_UNTOLD;
 }
 
-/* Looks at up to LOOK_BACK transactions, from k back; *ret: the next one to look at, NULL when nothing before these can be missing. *is_behind: one that
- * is there from before the change was met, so before it only commits that went on side by side with it can be missing. */
-static enum store_rc look_back(struct redo *r, uint64_t history, struct kept *k, struct kept **ret, bool *is_behind)
+/* A search: where it is, and when the latest transaction was done of those that are there from before the change. Before that one only commits can be
+ * missing that went on side by side with it. */
+struct search { struct kept *next; int64_t there_ms; };
+#define NONE_IS_THERE (INT64_MIN + SIDE_MS)
+
+/* Looks at the next LOOK_BACK transactions. */
+static enum store_rc look_back(struct redo *r, struct search *s)
 {
 	store_kind kind[LOOK_BACK];
 	struct str id[LOOK_BACK];
-	struct kept *of[LOOK_BACK];
+	struct kept *of[LOOK_BACK], *k = s->next;
 	struct store_docs docs = { 0 };
-	size_t n = 0, missing = 0;
-	for (; k && n < LOOK_BACK; k = k->older) {
+	size_t n = 0;
+	for (; k && n < LOOK_BACK && k->at_ms >= s->there_ms - SIDE_MS; k = k->older) {
 		const struct store_write *w = witness(r, &k->txn);
-		if (w == NULL || k->history == history)
+		if (w == NULL || k->history == r->history)
 			continue;
 		kind[n] = w->kind;
 		id[n] = w->id;
@@ -158,59 +173,65 @@ static enum store_rc look_back(struct redo *r, uint64_t history, struct kept *k,
 	for (size_t i = 0; i < n && rc == STORE_OK; i++) {
 		const struct store_write *w = witness(r, &of[i]->txn);
 		enum fate f = fate_of(r, of[i], w, &docs.v[i]);
-		*is_behind |= f == FATE_THERE;
-		of[i]->fate = *is_behind && !is_for_good(r, w) ? FATE_THERE : f;
-		missing += of[i]->fate == FATE_MISSING;
+		if (f == FATE_THERE && of[i]->history != HISTORY_UNSURE && s->there_ms == NONE_IS_THERE)
+			s->there_ms = of[i]->at_ms;
+		bool is_before = of[i]->at_ms < s->there_ms - SIDE_MS, is_beside = s->there_ms != NONE_IS_THERE;
+		of[i]->fate = is_before || (is_beside && !is_for_good(r, w)) ? FATE_THERE : f;
 	}
 	store_docs_free(&docs);
-	*ret = *is_behind && missing == 0 ? NULL : k;
+	s->next = n == LOOK_BACK ? k : NULL;
 	return rc;
 }
 
-static enum store_rc find_missing(struct redo *r, uint64_t history)
+static enum store_rc find_missing(struct redo *r)
 {
+	struct search s = { r->last, NONE_IS_THERE };
 	enum store_rc rc = STORE_OK;
-	bool is_behind = false;
-	for (struct kept *k = r->newest; k && rc == STORE_OK;)
-		rc = look_back(r, history, k, &k, &is_behind);
-	return rc;
-}
-
-static void count_missing(struct redo *r, int64_t now_ms)
-{
+	for (struct kept *k = r->last; k; k = k->older)
+		k->fate = FATE_THERE;
+	while (s.next && rc == STORE_OK)
+		rc = look_back(r, &s);
 	r->done = (struct store_redone){ 0 };
-	for (const struct kept *k = r->newest; k; k = k->older)
+	for (const struct kept *k = r->last; k && rc == STORE_OK; k = k->older)
 		if (k->fate == FATE_MISSING) {
 			r->done.missing++;
-			r->done.oldest_ms = now_ms - k->at_ms;
+			r->done.oldest_ms = r->noticed_ms - k->at_ms;
 		}
+	r->is_searched = rc == STORE_OK;
+	return rc;
 }
 
 /* --- and done again --- */
 
-/* One group of what is not known to be there, from k on; *ret: where to go on. Refused is what rests on something that is not there, or no more as it
- * was; of what is untold that is the rule: it was overwritten in its time. */
+static struct kept *after(const struct redo *r, const struct kept *k)
+{
+	return k == r->last ? NULL : k->newer;
+}
+
+/* One group of what is not known to be there, from k on; *ret: where to go on. Refused is what rests on something that is not there; of what is untold
+ * that is the rule, it was overwritten in its time, and once is enough. */
 static enum store_rc redo_some(struct redo *r, struct kept *k, struct kept **ret)
 {
 	struct store_txn txns[LOOK_BACK];
 	struct store_result results[LOOK_BACK];
 	struct kept *of[LOOK_BACK];
 	enum store_rc rc = STORE_OK;
-	size_t n = 0;
-	for (; k && n < LOOK_BACK; k = k->newer)
+	size_t n = 0, bytes = 0;
+	for (; k && n < LOOK_BACK && bytes < REDO_BYTES; k = after(r, k))
 		if (k->fate != FATE_THERE) {
 			of[n] = k;
+			bytes += k->bytes;
 			txns[n++] = k->txn;
 		}
 	*ret = k;
 	if (n > 0)
 		store_commit(r->inner, txns, results, n);
 	for (size_t i = 0; i < n; i++) {
-		if (results[i].rc == STORE_OK) {
-			r->done.redone += of[i]->fate == FATE_MISSING;
+		bool is_there = results[i].rc == STORE_OK, is_refused = results[i].rc == STORE_CONFLICT;
+		r->done.redone += is_there && of[i]->fate == FATE_MISSING;
+		if (is_there || (is_refused && of[i]->fate == FATE_UNTOLD))
 			of[i]->fate = FATE_THERE;
-		}
-		if (results[i].rc != STORE_OK && results[i].rc != STORE_CONFLICT)
+		if (!is_there && !is_refused)
 			rc = results[i].rc;
 	}
 	return rc;
@@ -219,46 +240,68 @@ static enum store_rc redo_some(struct redo *r, struct kept *k, struct kept **ret
 static enum store_rc redo_missing(struct redo *r)
 {
 	enum store_rc rc = STORE_OK;
-	struct kept *k = r->oldest;
+	struct kept *k = r->last ? r->oldest : NULL;
 	while (k && k->fate != FATE_MISSING)
-		k = k->newer;
+		k = after(r, k);
 	while (k && rc == STORE_OK)
 		rc = redo_some(r, k, &k);
 	return rc;
 }
 
-static void end(struct redo *r)
+/* Under the lock. A change while the last one is being dealt with begins all of it anew. */
+static void notice(struct redo *r, int64_t now_ms)
 {
+	struct store_info info;
+	store_info(r->inner, &info);
+	if (info.history == r->history)
+		return;
+	r->history = info.history;
+	r->is_redoing = true;
+	r->is_searched = false;
+	r->last = r->newest;
+	r->noticed_ms = now_ms;
+	r->hold_until_ms = now_ms + HOLD_MS;
+}
+
+void store_redo_tend(struct store *s)
+{
+	struct redo *r = redo(s);
+	int64_t now_ms = r->plan.boot_ms(r->plan.ctx);
+	pthread_mutex_lock(&r->lock);
+	notice(r, now_ms);
+	bool is_at_work = r->is_redoing;
+	pthread_mutex_unlock(&r->lock);
+	if (!is_at_work)
+		return;
+	enum store_rc rc = r->is_searched ? redo_missing(r) : find_missing(r);
+	if (rc != STORE_OK)
+		r->hold_until_ms = r->plan.boot_ms(r->plan.ctx) + HOLD_MS;
+	if (rc != STORE_OK || now_ms < r->hold_until_ms)
+		return;
+	pthread_mutex_lock(&r->lock);
 	r->is_redoing = false;
-	for (struct kept *k = r->oldest; k; k = k->newer)
-		k->fate = FATE_THERE;
+	pthread_mutex_unlock(&r->lock);
 	r->plan.told(r->plan.ctx, &r->done);
 }
 
-/* Whether what the store said it had done is in it, as far as that can be. Not STORE_OK: unknown, because the store cannot be asked now. */
-static enum store_rc catch_up(struct redo *r)
+static void *tend(void *arg)
 {
-	struct store_info info;
-	int64_t now_ms = r->plan.boot_ms(r->plan.ctx);
-	enum store_rc rc = STORE_OK;
-	store_info(r->inner, &info);
-	if (info.history != r->history) {
-		rc = find_missing(r, info.history);
-		if (rc != STORE_OK)
-			return rc;
-		count_missing(r, now_ms);
-		r->history = info.history;
-		r->is_redoing = true;
-		r->began_ms = r->next_ms = now_ms;
-		r->hold_until_ms = now_ms + HOLD_MS;
+	struct redo *r = arg;
+	pthread_mutex_lock(&r->lock);
+	while (!r->is_ending) {
+		struct timespec at;
+		pthread_mutex_unlock(&r->lock);
+		store_redo_tend(&r->head);
+		pthread_mutex_lock(&r->lock);
+		(void)clock_gettime(CLOCK_REALTIME, &at);          /* a jump of it makes one pause longer or shorter */
+		at.tv_nsec += r->plan.tend_ms * 1000000L;
+		at.tv_sec += at.tv_nsec / 1000000000;
+		at.tv_nsec %= 1000000000;
+		if (!r->is_ending)
+			(void)pthread_cond_timedwait(&r->ending, &r->lock, &at);
 	}
-	if (!r->is_redoing || now_ms < r->next_ms)
-		return STORE_OK;
-	rc = redo_missing(r);
-	r->next_ms = now_ms + (rc == STORE_OK ? AGAIN_MS : 0);
-	if (r->done.redone == r->done.missing || now_ms - r->began_ms > GIVE_UP_MS)
-		end(r);
-	return rc;
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
 }
 
 /* --- the wrapper --- */
@@ -266,9 +309,16 @@ static enum store_rc catch_up(struct redo *r)
 static void redo_close(struct store *s)
 {
 	struct redo *r = redo(s);
+	pthread_mutex_lock(&r->lock);
+	r->is_ending = true;
+	pthread_cond_signal(&r->ending);
+	pthread_mutex_unlock(&r->lock);
+	if (r->plan.tend_ms > 0)
+		pthread_join(r->tender, NULL);
 	while (r->oldest)
 		forget_oldest(r);
 	store_close(r->inner);
+	pthread_cond_destroy(&r->ending);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -278,14 +328,10 @@ static void redo_info(const struct store *s, struct store_info *ret)
 	store_info(((const struct redo *)s)->inner, ret);
 }
 
-/* Asked at every step: so nothing that is missing waits for somebody to write. */
 static enum store_rc redo_now(struct store *s, int64_t *ret_ms, int64_t *ret_err_ms)
 {
-	struct redo *r = redo(s);
-	pthread_mutex_lock(&r->lock);
-	(void)catch_up(r);                                         /* time is told all the same; it is tried again */
-	pthread_mutex_unlock(&r->lock);
-	return r->inner->ops->now(r->inner, ret_ms, ret_err_ms);
+	struct store *inner = redo(s)->inner;
+	return inner->ops->now(inner, ret_ms, ret_err_ms);
 }
 
 static enum store_rc redo_get(struct store *s, const store_kind *kind, const struct str *id, size_t n, struct store_docs *out)
@@ -294,39 +340,46 @@ static enum store_rc redo_get(struct store *s, const store_kind *kind, const str
 	return inner->ops->get(inner, kind, id, n, out);
 }
 
-/* STORE_OK: new commits are welcome. */
-static enum store_rc may_commit(struct redo *r)
+/* Whether new commits are welcome, and in which history. */
+static bool may_commit(struct redo *r, uint64_t *ret_history)
 {
+	struct store_info info;
 	pthread_mutex_lock(&r->lock);
-	enum store_rc rc = catch_up(r);
-	bool is_held = r->plan.boot_ms(r->plan.ctx) < r->hold_until_ms;
+	store_info(r->inner, &info);
+	bool is_welcome = !r->is_redoing && info.history == r->history;
+	*ret_history = r->history;
 	pthread_mutex_unlock(&r->lock);
-	return rc == STORE_OK && !is_held ? STORE_OK : STORE_BUSY;
+	return is_welcome;
 }
 
-static void keep_done(struct redo *r, const struct store_txn *txns, const struct store_result *results, size_t n)
+/* A change while a commit was under way is looked into once more, as what it did may be on either side. */
+static void keep_done(struct redo *r, const struct store_txn *txns, const struct store_result *results, size_t n, uint64_t history)
 {
 	int64_t now_ms = r->plan.boot_ms(r->plan.ctx);
 	struct store_info info;
 	store_info(r->inner, &info);
+	bool is_sure = info.history == history && r->history == history;
+	if (!is_sure)
+		r->history = HISTORY_UNSURE;
 	for (size_t i = 0; i < n; i++)
 		if (results[i].rc == STORE_OK)
-			keep(r, kept_new(&txns[i], now_ms, info.history));
-	if (!r->is_redoing)
+			keep(r, kept_new(&txns[i], now_ms, is_sure ? history : HISTORY_UNSURE));
+	if (!r->is_redoing && is_sure)
 		forget_old(r, now_ms);
 }
 
 static void redo_commit(struct store *s, const struct store_txn *txns, struct store_result *results, size_t n)
 {
 	struct redo *r = redo(s);
-	enum store_rc rc = may_commit(r);
-	for (size_t i = 0; i < n && rc != STORE_OK; i++)
-		results[i] = (struct store_result){ .rc = rc };
-	if (rc != STORE_OK)
+	uint64_t history;
+	bool is_welcome = may_commit(r, &history);
+	for (size_t i = 0; i < n && !is_welcome; i++)
+		results[i] = (struct store_result){ .rc = STORE_BUSY };
+	if (!is_welcome)
 		return;
 	r->inner->ops->commit(r->inner, txns, results, n);
 	pthread_mutex_lock(&r->lock);
-	keep_done(r, txns, results, n);
+	keep_done(r, txns, results, n, history);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -378,5 +431,11 @@ struct store *store_redo(struct store *inner, const struct store_redo_plan *plan
 	*r = (struct redo){ .head = *inner, .inner = inner, .plan = *plan, .history = info.history };
 	r->head.ops = &ops;
 	pthread_mutex_init(&r->lock, NULL);
-	return &r->head;
+	pthread_cond_init(&r->ending, NULL);
+	if (plan->tend_ms == 0 || pthread_create(&r->tender, NULL, tend, r) == 0)
+		return &r->head;
+	pthread_cond_destroy(&r->ending);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+	return inner;                                              /* no thread can be had: whoever asked for this needs some too, and says so */
 }

@@ -207,8 +207,10 @@ struct store_redo_plan {
 	void *ctx;
 	size_t bytes_max;             /* how much is kept, */
 	int64_t keep_ms;              /* and for how long */
+	int tend_ms;                  /* how often a thread of its own tends to it; 0: the caller does */
 	int64_t (*boot_ms)(void *ctx);
 	void (*told)(void *ctx, const struct store_redone *r);       /* once for each change of history, when all that can be done is done */
 };
 struct store *store_redo(struct store *inner, const struct store_redo_plan *plan);
+void store_redo_tend(struct store *redo);      /* one piece of the work, if there is any; by one thread at a time */
 #endif

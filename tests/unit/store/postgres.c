@@ -899,6 +899,25 @@ static void a_commit_that_no_standby_confirms_is_unknown(void **state)
 	end_on_own(&r, &s);
 }
 
+static void a_service_that_knows_no_timelines_is_used_all_the_same_and_again_after_a_loss(void **state)
+{
+	struct rig r;
+	struct server s;
+	struct store_info info = { 0 };
+	(void)state;
+	begin_on_own(&r, &s, "allow_system_table_mods=on");
+	(void)sql(&r, "ALTER FUNCTION pg_catalog.pg_walfile_name(pg_lsn) RENAME TO unknown_here");
+	r.s = open_ok(&r);
+	store_info(r.s, &info);
+	assert_int_equal(info.history, 0);
+	OK(commit(&r, put("a", STORE_ABSENT, "1")));
+	end_sessions(&r);
+	OK(commit(&r, put("a", 1, "2")));
+	assert_int_equal(ver_of(&r, "a"), 2);
+	(void)sql(&r, "ALTER FUNCTION pg_catalog.unknown_here(pg_lsn) RENAME TO pg_walfile_name");
+	end_on_own(&r, &s);
+}
+
 static void a_server_that_is_not_there_is_told_with_the_cure(void **state)
 {
 	struct rig *r = *state;
@@ -928,7 +947,7 @@ int main(void)
 		T(errors_of_the_server_mean_what_the_contract_says), T(a_lock_that_somebody_keeps_is_busy),
 		T(what_is_not_as_it_was_written_is_corrupt), T(sessions_that_were_ended_are_made_anew),
 		T(a_commit_whose_answer_is_lost_is_found_out), T(a_commit_that_never_arrived_is_made_again_once),
-		T(a_network_that_swallows_everything_costs_one_call_its_deadline), T(a_server_that_is_not_there_is_told_with_the_cure),
+		T(a_network_that_swallows_everything_costs_one_call_its_deadline), T(a_service_that_knows_no_timelines_is_used_all_the_same_and_again_after_a_loss), T(a_server_that_is_not_there_is_told_with_the_cure),
 		cmocka_unit_test(a_server_that_forgets_is_refused), cmocka_unit_test(a_server_that_dies_is_found_again_with_everything),
 		cmocka_unit_test(a_commit_that_no_standby_confirms_is_unknown),
 	};

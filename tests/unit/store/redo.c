@@ -9,11 +9,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { DOC, LINE, HELD_MS = 2000, LONG_MS = 20 * 1000, KEEP_MS = 600 * 1000 };
+enum { DOC, LINE, HELD_MS = 8000, KEEP_MS = 600 * 1000 };
 static const struct store_kind_def kinds[] = { { "doc", false }, { "line", true } };
 
 /* A server with a standby: everything goes to the one that answers; the standby has what was copied to it. */
-struct pair { struct store head; struct store *now, *standby; uint64_t history; enum store_rc fails; size_t gets, commits; bool fails_over; };
+struct pair { struct store head; struct store *now, *standby; uint64_t history; enum store_rc fails; size_t gets, commits; bool fails_over, is_late; };
 struct stage { struct pair *pair; struct store *s; int64_t ms; struct store_redone told; int times; uint8_t token; };
 
 static int64_t boot_ms(void *ctx)
@@ -76,10 +76,12 @@ static void pair_commit(struct store *s, const struct store_txn *txns, struct st
 {
 	struct pair *p = (struct pair *)s;
 	p->commits++;
-	if (p->fails_over)
+	if (p->fails_over && !p->is_late)
 		fail_over(p);
 	if (!p->fails) {
 		store_commit(p->now, txns, results, n);
+		if (p->fails_over)
+			fail_over(p);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -103,7 +105,7 @@ static struct stage *stage_new(size_t bytes_max)
 	*st->pair = (struct pair){ .now = fresh(), .standby = fresh(), .history = 1 };
 	st->pair->head = *st->pair->now;
 	st->pair->head.ops = &pair_ops;
-	st->s = store_redo(&st->pair->head, &(struct store_redo_plan){ st, bytes_max, KEEP_MS, boot_ms, on_told });
+	st->s = store_redo(&st->pair->head, &(struct store_redo_plan){ st, bytes_max, KEEP_MS, 0, boot_ms, on_told });
 	return st;
 }
 
@@ -158,10 +160,19 @@ static void promote(struct stage *st)
 	fail_over(st->pair);
 }
 
-static void look(struct stage *st)
+/* What its thread does twenty times a second. */
+static void tend(struct stage *st)
 {
-	int64_t ms, err;
-	assert_int_equal(store_now(st->s, &ms, &err), STORE_OK);
+	store_redo_tend(st->s);
+	store_redo_tend(st->s);
+}
+
+/* And to the end of the time in which nothing new is taken. */
+static void tend_to_the_end(struct stage *st)
+{
+	tend(st);
+	st->ms += HELD_MS;
+	tend(st);
 }
 
 static void expect_doc(struct stage *st, store_kind kind, const char *id, uint64_t ver, const char *body)
@@ -191,16 +202,21 @@ static void what_a_promoted_standby_lacks_is_put_back_in_its_order(void **state)
 	st->ms = 300;
 	promote(st);
 	expect_doc(st, DOC, "a", 1, "one");
-	look(st);
+	tend(st);
 	expect_doc(st, DOC, "a", 3, "three");
 	expect_doc(st, LINE, "b", 1, "a line");
+	tend_to_the_end(st);
 	assert_int_equal(st->times, 1);
 	assert_int_equal(st->told.missing, 3);
 	assert_int_equal(st->told.redone, 3);
 	assert_int_equal(st->told.oldest_ms, 300);
-	st->ms += LONG_MS;
-	look(st);
+	tend_to_the_end(st);
 	assert_int_equal(st->times, 1);
+}
+
+static struct store_write removal(const char *id, uint64_t expect)
+{
+	return (struct store_write){ .op = STORE_DELETE, .kind = DOC, .id = str_c(id), .expect = expect, .due = STORE_NO_DUE, .expire = STORE_NO_DUE };
 }
 
 static void when_nothing_is_missing_that_is_said_and_nothing_is_written(void **state)
@@ -208,13 +224,12 @@ static void when_nothing_is_missing_that_is_said_and_nothing_is_written(void **s
 	struct stage *st = *state;
 	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
 	assert_int_equal(commit(st, put(DOC, "a", 1, "two")), STORE_OK);
-	assert_int_equal(commit(st, (struct store_write){ .op = STORE_DELETE, .kind = DOC, .id = S("a"), .expect = 2, .due = STORE_NO_DUE,
-		.expire = STORE_NO_DUE }), STORE_OK);
+	assert_int_equal(commit(st, removal("a", 2)), STORE_OK);
 	assert_int_equal(commit(st, put(LINE, "b", 0, "a line")), STORE_OK);
 	replicate(st);
 	size_t commits = st->pair->commits;
 	promote(st);
-	look(st);
+	tend_to_the_end(st);
 	expect_doc(st, DOC, "a", 0, "");
 	assert_int_equal(st->pair->commits, commits);
 	assert_int_equal(st->times, 1);
@@ -226,10 +241,9 @@ static void a_deletion_that_is_missing_happens_again(void **state)
 	struct stage *st = *state;
 	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
 	replicate(st);
-	assert_int_equal(commit(st, (struct store_write){ .op = STORE_DELETE, .kind = DOC, .id = S("a"), .expect = 1, .due = STORE_NO_DUE,
-		.expire = STORE_NO_DUE }), STORE_OK);
+	assert_int_equal(commit(st, removal("a", 1)), STORE_OK);
 	promote(st);
-	look(st);
+	tend_to_the_end(st);
 	expect_doc(st, DOC, "a", 0, "");
 	assert_int_equal(st->told.redone, 1);
 }
@@ -239,12 +253,31 @@ static void what_was_made_and_deleted_in_that_time_does_not_come_back(void **sta
 {
 	struct stage *st = *state;
 	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
-	assert_int_equal(commit(st, (struct store_write){ .op = STORE_DELETE, .kind = DOC, .id = S("a"), .expect = 1, .due = STORE_NO_DUE,
-		.expire = STORE_NO_DUE }), STORE_OK);
+	assert_int_equal(commit(st, removal("a", 1)), STORE_OK);
 	promote(st);
-	look(st);
+	tend_to_the_end(st);
 	expect_doc(st, DOC, "a", 0, "");
 	assert_int_equal(st->told.missing, st->told.redone);
+}
+
+/* Deleted by somebody else, well before the change: that it is not there proves nothing. */
+static void what_is_older_than_something_that_is_there_stays_deleted(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(LINE, "a", 0, "one")), STORE_OK);
+	st->ms += 6000;
+	assert_int_equal(commit(st, put(LINE, "b", 0, "two")), STORE_OK);
+	replicate(st);
+	struct store_write w = removal("a", 1);
+	struct store_txn t = { .token = { { 200 } }, .w = &w, .n = 1 };
+	struct store_result r;
+	w.kind = LINE;
+	store_commit(st->pair->standby, &t, &r, 1);
+	assert_int_equal(r.rc, STORE_OK);
+	promote(st);
+	tend_to_the_end(st);
+	expect_doc(st, LINE, "a", 0, "");
+	assert_int_equal(st->told.missing, 0);
 }
 
 static void nobody_commits_until_all_replicas_have_had_time(void **state)
@@ -253,50 +286,68 @@ static void nobody_commits_until_all_replicas_have_had_time(void **state)
 	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
 	promote(st);
 	assert_int_equal(commit(st, put(DOC, "a", 0, "another")), STORE_BUSY);
+	tend(st);
 	expect_doc(st, DOC, "a", 1, "one");
 	st->ms += HELD_MS - 1;
+	tend(st);
 	assert_int_equal(commit(st, put(DOC, "c", 0, "new")), STORE_BUSY);
 	st->ms++;
+	tend(st);
 	assert_int_equal(commit(st, put(DOC, "c", 0, "new")), STORE_OK);
+}
+
+/* A decision of another replica, straight into the store that answers. */
+static void theirs(struct stage *st, uint8_t token, struct store_write w)
+{
+	struct store_txn t = { .token = { { token } }, .w = &w, .n = 1 };
+	struct store_result r;
+	store_commit(st->pair->now, &t, &r, 1);
+	assert_int_equal(r.rc, STORE_OK);
 }
 
 /* The other replica's part comes back later; until then ours has nothing to stand on. */
 static void what_rests_on_anothers_work_waits_for_it(void **state)
 {
 	struct stage *st = *state;
-	struct store_write theirs = put(DOC, "a", 0, "theirs");
-	struct store_txn t = { .token = { { 200 } }, .w = &theirs, .n = 1 };
-	struct store_result r;
-	store_commit(st->pair->now, &t, &r, 1);
-	assert_int_equal(r.rc, STORE_OK);
+	theirs(st, 200, put(DOC, "a", 0, "theirs"));
 	assert_int_equal(commit(st, put(DOC, "a", 1, "ours")), STORE_OK);
 	promote(st);
-	look(st);
-	assert_int_equal(st->times, 0);
+	tend(st);
 	expect_doc(st, DOC, "a", 0, "");
-	store_commit(st->pair->now, &t, &r, 1);
-	assert_int_equal(r.rc, STORE_OK);
-	st->ms += 50;
-	look(st);
+	theirs(st, 200, put(DOC, "a", 0, "theirs"));
+	tend(st);
 	expect_doc(st, DOC, "a", 2, "ours");
+	tend_to_the_end(st);
 	assert_int_equal(st->times, 1);
 	assert_int_equal(st->told.redone, 1);
+}
+
+/* The other replica is dead, and its part never comes: once new decisions are taken, the old one must not be put on top of them. */
+static void what_could_not_be_put_back_in_time_is_never_put_over_a_newer_decision(void **state)
+{
+	struct stage *st = *state;
+	theirs(st, 200, put(DOC, "a", 0, "one"));
+	replicate(st);
+	theirs(st, 201, put(DOC, "a", 1, "folded"));
+	assert_int_equal(commit(st, put(DOC, "a", 2, "folded again")), STORE_OK);
+	promote(st);
+	tend_to_the_end(st);
+	assert_int_equal(commit(st, put(DOC, "a", 1, "acknowledged")), STORE_OK);
+	tend_to_the_end(st);
+	expect_doc(st, DOC, "a", 2, "acknowledged");
+	assert_int_equal(st->times, 1);
+	assert_int_equal(st->told.missing, 1);
+	assert_int_equal(st->told.redone, 0);
 }
 
 static void what_went_another_way_meanwhile_is_left_so_and_told(void **state)
 {
 	struct stage *st = *state;
-	struct store_write other = put(LINE, "b", 0, "another line");
-	struct store_txn t = { .token = { { 200 } }, .w = &other, .n = 1 };
-	struct store_result r;
 	assert_int_equal(commit(st, put(LINE, "b", 0, "our line")), STORE_OK);
 	assert_int_equal(commit(st, put(LINE, "c", 0, "and another")), STORE_OK);
 	promote(st);
-	store_commit(st->pair->now, &t, &r, 1);
-	assert_int_equal(r.rc, STORE_OK);
-	look(st);
-	st->ms += LONG_MS;
-	look(st);
+	theirs(st, 200, put(LINE, "b", 0, "another line"));
+	tend_to_the_end(st);
 	expect_doc(st, LINE, "b", 1, "another line");
 	expect_doc(st, LINE, "c", 1, "and another");
 	assert_int_equal(st->times, 1);
@@ -305,28 +356,33 @@ static void what_went_another_way_meanwhile_is_left_so_and_told(void **state)
 	assert_int_equal(commit(st, put(LINE, "d", 0, "life goes on")), STORE_OK);
 }
 
-static void a_store_that_cannot_be_asked_is_asked_again_and_takes_nothing_new_till_then(void **state)
+/* Before the search, and again between the search and the putting back. */
+static void a_store_that_does_not_answer_is_asked_until_it_does_and_takes_nothing_new_till_then(void **state)
 {
 	struct stage *st = *state;
 	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
 	promote(st);
-	st->pair->fails = STORE_DOWN;
-	look(st);
-	st->ms += LONG_MS;
-	assert_int_equal(commit(st, put(DOC, "a", 0, "another")), STORE_BUSY);
-	assert_int_equal(st->times, 0);
-	st->pair->fails = STORE_OK;
-	look(st);
+	for (int i = 0; i < 2; i++) {
+		st->pair->fails = STORE_DOWN;
+		tend_to_the_end(st);
+		tend_to_the_end(st);
+		assert_int_equal(commit(st, put(DOC, "a", 0, "another")), STORE_BUSY);
+		assert_int_equal(st->times, 0);
+		st->pair->fails = STORE_OK;
+		if (i == 0)
+			store_redo_tend(st->s);
+	}
+	tend_to_the_end(st);
 	assert_int_equal(st->told.redone, 1);
 	expect_doc(st, DOC, "a", 1, "one");
 }
 
-static void the_search_ends_where_everything_is_there(void **state)
+static void the_search_ends_soon_after_something_that_is_there(void **state)
 {
 	enum { MANY = 250 };
 	struct stage *st = *state;
 	char id[16];
-	for (int i = 0; i < MANY; i++) {
+	for (int i = 0; i < MANY; i++, st->ms += 1000) {
 		snprintf(id, sizeof id, "d%d", i);
 		assert_int_equal(commit(st, put(LINE, id, 0, "x")), STORE_OK);
 	}
@@ -334,8 +390,8 @@ static void the_search_ends_where_everything_is_there(void **state)
 	assert_int_equal(commit(st, put(LINE, "last", 0, "x")), STORE_OK);
 	size_t gets = st->pair->gets;
 	promote(st);
-	look(st);
-	assert_int_equal(st->pair->gets, gets + 2);                /* the hundred with the missing one, and one more that has all */
+	tend_to_the_end(st);
+	assert_int_equal(st->pair->gets, gets + 1);
 	assert_int_equal(st->told.missing, 1);
 	expect_doc(st, LINE, "last", 1, "x");
 }
@@ -349,7 +405,7 @@ static void only_so_much_is_kept_and_only_so_long(void **state)
 		assert_int_equal(commit(st, put(LINE, id, 0, "x")), STORE_OK);
 	}
 	promote(st);
-	look(st);
+	tend_to_the_end(st);
 	assert_in_range(st->told.missing, 5, 40);
 	expect_doc(st, LINE, "d199", 1, "x");
 	expect_doc(st, LINE, "d0", 0, "");
@@ -359,22 +415,45 @@ static void only_so_much_is_kept_and_only_so_long(void **state)
 	other->ms += KEEP_MS + 1;
 	assert_int_equal(commit(other, put(LINE, "new", 0, "x")), STORE_OK);
 	promote(other);
-	look(other);
+	tend_to_the_end(other);
 	assert_int_equal(other->told.missing, 1);
 }
 
-/* A commit whose first try met the old server, and its second the new one, before anybody has noticed: it is no sign that what is older is there. */
-static void a_commit_that_is_the_first_on_the_new_server_hides_nothing(void **state)
+/* A commit that was begun before the change and ended after it, on either server: it is no sign that what is older is there, and is looked for itself. */
+static void a_commit_that_crosses_the_change_hides_nothing_and_is_not_lost(void **state)
 {
 	struct stage *st = *state;
 	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
 	replicate(st);
 	assert_int_equal(commit(st, put(DOC, "a", 1, "two")), STORE_OK);
 	st->pair->fails_over = true;
-	assert_int_equal(commit(st, put(DOC, "b", 0, "new")), STORE_OK);
+	assert_int_equal(commit(st, put(DOC, "b", 0, "on the new server")), STORE_OK);
 	expect_doc(st, DOC, "a", 1, "one");
-	look(st);
+	tend_to_the_end(st);
 	expect_doc(st, DOC, "a", 2, "two");
+	assert_int_equal(st->told.missing, 1);
+	st->pair->fails_over = st->pair->is_late = true;
+	assert_int_equal(commit(st, put(DOC, "c", 0, "on the old server")), STORE_OK);
+	expect_doc(st, DOC, "c", 0, "");
+	tend_to_the_end(st);
+	expect_doc(st, DOC, "c", 1, "on the old server");
+}
+
+/* Two changes, one right after the other: what is missing now counts, not what was. */
+static void a_change_during_the_work_begins_it_anew(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(LINE, "a", 0, "x")), STORE_OK);
+	replicate(st);
+	assert_int_equal(commit(st, put(LINE, "b", 0, "x")), STORE_OK);
+	promote(st);
+	store_redo_tend(st->s);
+	replicate(st);
+	promote(st);
+	tend_to_the_end(st);
+	expect_doc(st, LINE, "a", 1, "x");
+	expect_doc(st, LINE, "b", 1, "x");
+	assert_int_equal(st->times, 1);
 	assert_int_equal(st->told.missing, 1);
 	assert_int_equal(st->told.redone, 1);
 }
@@ -388,23 +467,36 @@ static void a_server_that_was_replaced_and_answers_once_more_loses_nothing_eithe
 	struct store *old = st->pair->now;
 	st->pair->now = st->pair->standby;
 	st->pair->history = 2;
-	st->ms += HELD_MS;
-	look(st);
-	st->ms += HELD_MS;
+	tend_to_the_end(st);
 	assert_int_equal(commit(st, put(LINE, "b", 0, "x")), STORE_OK);
 	st->pair->standby = st->pair->now;
 	st->pair->now = old;
 	st->pair->history = 1;
-	look(st);
-	st->ms += HELD_MS;
+	tend_to_the_end(st);
 	expect_doc(st, LINE, "b", 1, "x");
 	assert_int_equal(commit(st, put(LINE, "c", 0, "x")), STORE_OK);
 	st->pair->now = st->pair->standby;
 	st->pair->standby = old;
 	st->pair->history = 2;
-	look(st);
+	tend_to_the_end(st);
 	expect_doc(st, LINE, "c", 1, "x");
 	assert_int_equal(st->times, 3);
+}
+
+/* Its own thread, and commits on another. */
+static void its_thread_does_all_that_by_itself_and_ends_with_the_store(void **state)
+{
+	struct stage *st = *state;
+	struct store *s = store_redo(fresh(), &(struct store_redo_plan){ st, 1 << 20, KEEP_MS, 1, boot_ms, on_told });
+	for (int i = 0; i < 2000; i++) {
+		struct store_write w = put(DOC, "a", (uint64_t)i, "x");
+		struct store_txn t = { .token = { { (uint8_t)i, (uint8_t)(i >> 8) } }, .w = &w, .n = 1 };
+		struct store_result r;
+		store_commit(s, &t, &r, 1);
+		assert_int_equal(r.rc, STORE_OK);
+	}
+	store_close(s);
+	assert_int_equal(st->times, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -415,14 +507,18 @@ int main(void)
 		TEST(when_nothing_is_missing_that_is_said_and_nothing_is_written),
 		TEST(a_deletion_that_is_missing_happens_again),
 		TEST(what_was_made_and_deleted_in_that_time_does_not_come_back),
+		TEST(what_is_older_than_something_that_is_there_stays_deleted),
 		TEST(nobody_commits_until_all_replicas_have_had_time),
 		TEST(what_rests_on_anothers_work_waits_for_it),
+		TEST(what_could_not_be_put_back_in_time_is_never_put_over_a_newer_decision),
 		TEST(what_went_another_way_meanwhile_is_left_so_and_told),
-		TEST(a_store_that_cannot_be_asked_is_asked_again_and_takes_nothing_new_till_then),
-		TEST(the_search_ends_where_everything_is_there),
+		TEST(a_store_that_does_not_answer_is_asked_until_it_does_and_takes_nothing_new_till_then),
+		TEST(the_search_ends_soon_after_something_that_is_there),
 		TEST(only_so_much_is_kept_and_only_so_long),
-		TEST(a_commit_that_is_the_first_on_the_new_server_hides_nothing),
+		TEST(a_commit_that_crosses_the_change_hides_nothing_and_is_not_lost),
+		TEST(a_change_during_the_work_begins_it_anew),
 		TEST(a_server_that_was_replaced_and_answers_once_more_loses_nothing_either),
+		TEST(its_thread_does_all_that_by_itself_and_ends_with_the_store),
 	};
 	return cmocka_run_group_tests_name("store/redo", tests, NULL, NULL);
 }
