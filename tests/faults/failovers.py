@@ -13,6 +13,7 @@ from load import Load
 
 SENDERS = 8
 ENOUGH = SENDERS + 1            # when so many more were accepted, one of them at least was sent after the counting began
+HELD_S = 8                      # so long the replicas decide nothing after such a change (docs/reliability.md): to the judge, the store is down
 REWRITE_S = 20                  # by then a replica has said what was missing, even if part of it could not be put back
 REWRITTEN = r'"level":"error","msg":"[^"]*lacked (\d+) decisions'      # what a replica says that wrote them again, and how many
 
@@ -23,6 +24,7 @@ class Pair(Postgres):
     def __init__(self, where):
         super().__init__(where)
         self.spare, self.held = servers.Postgres(), None        # held: the process of the spare that receives, while it stands still
+        self.promoted_at = None
         self.follow()
 
     def storage(self):
@@ -69,7 +71,8 @@ class Pair(Postgres):
             self.lose()
         self.spare.promote()
         self.server, self.spare = self.spare, self.server
-        self.downs[-1][1] = time.monotonic()
+        self.promoted_at = time.monotonic()
+        self.downs[-1][1] = self.promoted_at + HELD_S
 
     def close(self):
         if self.held:
@@ -135,7 +138,7 @@ def fail_over(stage, load, begin):
     stage.store.fail_over()
     stage.cluster.fault('store', begin)
     load.wait(ENOUGH)
-    down, up = stage.store.downs[-1]
+    down, up = stage.store.downs[-1][0], stage.store.promoted_at
     stage.say('promoted %.2f s after the kill, %d events accepted %.2f s later' % (up - down, ENOUGH, time.monotonic() - up))
 
 
