@@ -86,7 +86,7 @@ static bool build(struct engine *e, struct delivery *d, const struct page *p, co
 /* Still under the claim we made, as the store has it at this moment? Somebody else may have claimed it since: a read can take long. */
 static bool is_ours(const struct engine *e, const struct page *p, const struct claimed *c)
 {
-	return p && p->status == PAGE_OWED && p->attempt == c->attempt && str_eq(p->owner, e->setup->replica);
+	return p && p->status == PAGE_OWED && (MUTANT(4) || (p->attempt == c->attempt && str_eq(p->owner, e->setup->replica)));
 }
 
 /* Sends one claimed page if it is still wanted, from its documents as they were just read. */
