@@ -279,7 +279,7 @@ static void on_redone(void *ctx, const struct store_redone *r)
 	else
 		say(s, LOG_ERROR, "another server answers for the store, and it lacked %zu decisions of this replica, the oldest %lld ms old: %zu are written "
 		    "again%s; to lose none let PostgreSQL wait for standbys (synchronous_standby_names)", r->missing, (long long)r->oldest_ms, r->redone,
-		    r->redone < r->missing ? ", the others not, because something else was decided meanwhile" : "");
+		    r->redone < r->missing ? ", the others not, because what they rest on did not come back in time or went another way" : "");
 }
 
 /* What this replica had stored is put back when the store's servers are replaced by one that does not have it. */

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LOOK_BACK = STORE_GET_MAX, REDO_BYTES = 4 << 20, HOLD_MS = 8000, SIDE_MS = 5000 };     /* SIDE_MS: longer than a call takes */
+enum { LOOK_BACK = STORE_GET_MAX, GROUP_BYTES = 4 << 20, HOLD_MS = 8000, SIDE_MS = 5000 };     /* SIDE_MS: longer than a call takes */
 #define HISTORY_UNSURE UINT64_MAX
 
 /* What is known of a transaction that was done. UNTOLD: the document that would tell was written again since, or deleted. */
@@ -47,6 +47,7 @@ struct redo {
 
 	pthread_t tender;                /* what follows is the tender's alone */
 	struct kept *last;               /* the newest when the change was noticed */
+	uint64_t into;                   /* the history that it led to */
 	bool is_searched;
 	int64_t noticed_ms, hold_until_ms;
 	struct store_redone done;
@@ -158,25 +159,26 @@ static enum store_rc look_back(struct redo *r, struct search *s)
 {
 	store_kind kind[LOOK_BACK];
 	struct str id[LOOK_BACK];
+	const struct store_write *by[LOOK_BACK];
 	struct kept *of[LOOK_BACK], *k = s->next;
 	struct store_docs docs = { 0 };
 	size_t n = 0;
 	for (; k && n < LOOK_BACK && k->at_ms >= s->there_ms - SIDE_MS; k = k->older) {
 		const struct store_write *w = witness(r, &k->txn);
-		if (w == NULL || k->history == r->history)
+		if (w == NULL || k->history == r->into)
 			continue;
+		by[n] = w;
 		kind[n] = w->kind;
 		id[n] = w->id;
 		of[n++] = k;
 	}
 	enum store_rc rc = n > 0 ? store_get(r->inner, kind, id, n, &docs) : STORE_OK;
 	for (size_t i = 0; i < n && rc == STORE_OK; i++) {
-		const struct store_write *w = witness(r, &of[i]->txn);
-		enum fate f = fate_of(r, of[i], w, &docs.v[i]);
+		enum fate f = fate_of(r, of[i], by[i], &docs.v[i]);
 		if (f == FATE_THERE && of[i]->history != HISTORY_UNSURE && s->there_ms == NONE_IS_THERE)
 			s->there_ms = of[i]->at_ms;
 		bool is_before = of[i]->at_ms < s->there_ms - SIDE_MS, is_beside = s->there_ms != NONE_IS_THERE;
-		of[i]->fate = is_before || (is_beside && !is_for_good(r, w)) ? FATE_THERE : f;
+		of[i]->fate = is_before || (is_beside && !is_for_good(r, by[i])) ? FATE_THERE : f;
 	}
 	store_docs_free(&docs);
 	s->next = n == LOOK_BACK ? k : NULL;
@@ -217,7 +219,7 @@ static enum store_rc redo_some(struct redo *r, struct kept *k, struct kept **ret
 	struct kept *of[LOOK_BACK];
 	enum store_rc rc = STORE_OK;
 	size_t n = 0, bytes = 0;
-	for (; k && n < LOOK_BACK && bytes < REDO_BYTES; k = after(r, k))
+	for (; k && n < LOOK_BACK && bytes < GROUP_BYTES; k = after(r, k))
 		if (k->fate != FATE_THERE) {
 			of[n] = k;
 			bytes += k->bytes;
@@ -255,7 +257,7 @@ static void notice(struct redo *r, int64_t now_ms)
 	store_info(r->inner, &info);
 	if (info.history == r->history)
 		return;
-	r->history = info.history;
+	r->history = r->into = info.history;
 	r->is_redoing = true;
 	r->is_searched = false;
 	r->last = r->newest;
@@ -273,10 +275,11 @@ void store_redo_tend(struct store *s)
 	pthread_mutex_unlock(&r->lock);
 	if (!is_at_work)
 		return;
-	enum store_rc rc = r->is_searched ? redo_missing(r) : find_missing(r);
+	bool was_searched = r->is_searched;                        /* however long that took: what was found missing is tried once at least */
+	enum store_rc rc = was_searched ? redo_missing(r) : find_missing(r);
 	if (rc != STORE_OK)
 		r->hold_until_ms = r->plan.boot_ms(r->plan.ctx) + HOLD_MS;
-	if (rc != STORE_OK || now_ms < r->hold_until_ms)
+	if (rc != STORE_OK || !was_searched || now_ms < r->hold_until_ms)
 		return;
 	pthread_mutex_lock(&r->lock);
 	r->is_redoing = false;
@@ -359,11 +362,11 @@ static void keep_done(struct redo *r, const struct store_txn *txns, const struct
 	struct store_info info;
 	store_info(r->inner, &info);
 	bool is_sure = info.history == history && r->history == history;
-	if (!is_sure)
-		r->history = HISTORY_UNSURE;
 	for (size_t i = 0; i < n; i++)
-		if (results[i].rc == STORE_OK)
+		if (results[i].rc == STORE_OK) {
 			keep(r, kept_new(&txns[i], now_ms, is_sure ? history : HISTORY_UNSURE));
+			r->history = is_sure ? history : HISTORY_UNSURE;
+		}
 	if (!r->is_redoing && is_sure)
 		forget_old(r, now_ms);
 }

@@ -476,6 +476,14 @@ static void count_calls(struct stage *st, struct calls *c)
 	st->ops.list = count_list;
 }
 
+static void stop_counting(struct stage *st)
+{
+	st->mine = NULL;
+	st->ops = st->real;
+	st->ops.info = stage_info;
+	st->ops.now = stage_now;
+}
+
 static void sixty_four_alerts_cost_a_read_and_a_commit_and_their_pages_as_much_again(void **state)
 {
 	enum { N = 64 };
@@ -497,10 +505,7 @@ static void sixty_four_alerts_cost_a_read_and_a_commit_and_their_pages_as_much_a
 	assert_int_equal(c.due, 0);                               /* it knows what it wrote */
 	assert_int_equal(c.commit, 1);
 	assert_in_range(c.get, 3, 4);                             /* pages and incidents of the claims, then the look before the sends, a hundred documents a call */
-	st->mine = NULL;
-	st->ops = st->real;
-	st->ops.info = stage_info;
-	st->ops.now = stage_now;
+	stop_counting(st);
 }
 
 static void an_idle_replica_among_others_looks_once_a_second(void **state)
@@ -516,10 +521,7 @@ static void an_idle_replica_among_others_looks_once_a_second(void **state)
 	assert_in_range(c.commit, 2, 3);
 	assert_in_range(c.list, 2, 3);
 	assert_int_equal(c.get, 0);
-	st->mine = NULL;
-	st->ops = st->real;
-	st->ops.info = stage_info;
-	st->ops.now = stage_now;
+	stop_counting(st);
 }
 
 /* Pages at once, and a level after its wait, to the millisecond: without a question to the store for either. */
@@ -549,10 +551,7 @@ static void what_a_replica_wrote_itself_goes_out_on_time_however_seldom_it_looks
 	for (size_t i = 0; i < st->n_sends; i++)
 		assert_true((st->sends[i].at_ms - start) % 601 == 0 || (st->sends[i].at_ms - start) % 601 == WAIT_MS % 601);
 	assert_in_range(c.due, 8, 2 * (N * 601 + WAIT_MS) / (5 * SECOND) + 4);
-	st->mine = NULL;
-	st->ops = st->real;
-	st->ops.info = stage_info;
-	st->ops.now = stage_now;
+	stop_counting(st);
 }
 
 /* Looks from one moment on until the engine wants to sleep; how many. */
@@ -587,10 +586,7 @@ static void a_crowd_of_the_others_levels_is_not_looked_at_without_a_pause(void *
 	for (int i = 0; i < 14; i++, st->mono_ms += 100)
 		assert_in_range(looks_at_once(st->r, &c), 0, IN_A_ROW);
 	assert_true(METRIC(st->r, levels_entered) > MANY);
-	st->mine = NULL;
-	st->ops = st->real;
-	st->ops.info = stage_info;
-	st->ops.now = stage_now;
+	stop_counting(st);
 }
 
 /* 600 pages, of which two replicas send eight in a step while alerts pour in. */
@@ -629,10 +625,7 @@ static void under_a_load_that_is_too_much_for_it_a_replica_asks_seldom(void **st
 	}
 	assert_in_range(c.due, 20, 60);
 	assert_true(st->n_sends >= (STEPS - 1) * 8);
-	st->mine = NULL;
-	st->ops = st->real;
-	st->ops.info = stage_info;
-	st->ops.now = stage_now;
+	stop_counting(st);
 }
 
 int main(void)

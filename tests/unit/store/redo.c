@@ -439,6 +439,22 @@ static void a_commit_that_crosses_the_change_hides_nothing_and_is_not_lost(void 
 	expect_doc(st, DOC, "c", 1, "on the old server");
 }
 
+/* The process was stopped in between, or the search took long. */
+static void what_was_found_missing_is_tried_once_however_late_it_is(void **state)
+{
+	struct stage *st = *state;
+	assert_int_equal(commit(st, put(DOC, "a", 0, "one")), STORE_OK);
+	promote(st);
+	st->pair->fails = STORE_DOWN;
+	store_redo_tend(st->s);
+	st->pair->fails = STORE_OK;
+	st->ms += 2 * HELD_MS;
+	tend(st);
+	expect_doc(st, DOC, "a", 1, "one");
+	assert_int_equal(st->times, 1);
+	assert_int_equal(st->told.redone, 1);
+}
+
 /* Two changes, one right after the other: what is missing now counts, not what was. */
 static void a_change_during_the_work_begins_it_anew(void **state)
 {
@@ -516,6 +532,7 @@ int main(void)
 		TEST(the_search_ends_soon_after_something_that_is_there),
 		TEST(only_so_much_is_kept_and_only_so_long),
 		TEST(a_commit_that_crosses_the_change_hides_nothing_and_is_not_lost),
+		TEST(what_was_found_missing_is_tried_once_however_late_it_is),
 		TEST(a_change_during_the_work_begins_it_anew),
 		TEST(a_server_that_was_replaced_and_answers_once_more_loses_nothing_either),
 		TEST(its_thread_does_all_that_by_itself_and_ends_with_the_store),
