@@ -154,6 +154,24 @@ static struct http_refusal check_head(struct exchange *x, const char *version, s
 	return why;
 }
 
+static enum MHD_Result hand_over(struct exchange *x)
+{
+	struct http_server *s = x->peer->server;
+	struct http_request *r = &x->request;
+	r->body = x->at_once ? (struct str){ x->at_once, x->n_at_once } : buf_str(&x->body);
+	x->stage = STAGE_CALLING;
+	http_phase_enter(x->peer, PHASE_BUSY);
+	s->n_in_flight++;
+	s->handler.on_request(s->handler.ctx, r);
+	if (x->stage == STAGE_CALLING) {
+		x->stage = STAGE_WAITING;
+		MHD_suspend_connection(x->library);
+	}
+	return MHD_YES;
+}
+
+/* The library says "100 Continue" even to a request that announces no body, and then takes what follows on the connection for the end of a body,
+ * at a moment when it wants no answer. So such a request is handed over with its head. */
 static enum MHD_Result take_head(struct exchange *x, const char *method, const char *version)
 {
 	struct http_framing f = { 0 };
@@ -169,6 +187,8 @@ static enum MHD_Result take_head(struct exchange *x, const char *method, const c
 	}
 	if (x->is_chunked || f.length > 0)
 		http_phase_enter(x->peer, PHASE_BODY);
+	else if (http_header(&x->request, "Expect").n > 0)
+		return hand_over(x);
 	return MHD_YES;
 }
 
@@ -182,22 +202,6 @@ static enum MHD_Result take_body(struct exchange *x, const char *data, size_t n)
 	buf_add(&x->body, (struct str){ data, n });
 	if (x->body.err)
 		return refused(x, (struct http_refusal){ 413, "The body is longer than this server takes; send less at once" });
-	return MHD_YES;
-}
-
-static enum MHD_Result hand_over(struct exchange *x)
-{
-	struct http_server *s = x->peer->server;
-	struct http_request *r = &x->request;
-	r->body = x->at_once ? (struct str){ x->at_once, x->n_at_once } : buf_str(&x->body);
-	x->stage = STAGE_CALLING;
-	http_phase_enter(x->peer, PHASE_BUSY);
-	s->n_in_flight++;
-	s->handler.on_request(s->handler.ctx, r);
-	if (x->stage == STAGE_CALLING) {
-		x->stage = STAGE_WAITING;
-		MHD_suspend_connection(x->library);
-	}
 	return MHD_YES;
 }
 

@@ -121,6 +121,50 @@ static void who_expects_100_continue_gets_it(void **state)
 	stop(&f);
 }
 
+/* The library asks for a body that was not announced as soon as more than the head has come. */
+static void who_expects_100_continue_without_a_body_gets_its_answer(void **state)
+{
+	(void)state;
+	static const char *const heads[] = { "GET /a HTTP/1.1\r\nHost: x\r\n", "DELETE /a HTTP/1.1\r\nHost: x\r\n",
+		"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n", "GET http:// HTTP/1.1\r\nHost:\r\n" };
+	struct fixture f;
+	struct buf b = BUF(ANSWER_MAX);
+	start(&f, small());
+	for (size_t i = 0; i < COUNT(heads); i++) {
+		int fd = dial(&f);
+		char text[256];
+		(void)snprintf(text, sizeof text, "%sExpect: 100-continue\r\n\r\n%s", heads[i], GET("/b"));
+		buf_clear(&b);
+		say(&f, fd, text);
+		assert_false(hear(&f, fd, &b, "body=0\n", 1));
+		assert_int_equal(count(&b, "HTTP/1.1 200 OK"), 1);
+		close(fd);
+	}
+	buf_free(&b);
+	stop(&f);
+}
+
+static void who_expects_100_continue_without_a_body_may_be_held(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct buf b = BUF(ANSWER_MAX);
+	start(&f, small());
+	int fd = dial(&f);
+	say(&f, fd, "GET /hold HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n" GET("/b"));
+	wait_until_held(&f, 1);
+	step(&f);
+	answer_held(&f, 0, "first");
+	assert_true(hear(&f, fd, &b, NULL, 1));            /* answered before the library knew that the request was over: it says that it closes */
+	assert_int_equal(count(&b, "HTTP/1.1 202 Accepted"), 1);
+	assert_non_null(strstr(b.p, "\r\nConnection: close\r\n"));
+	assert_non_null(strstr(b.p, "\r\n\r\nfirst"));
+	assert_int_equal(f.n_requests, 1);
+	close(fd);
+	buf_free(&b);
+	stop(&f);
+}
+
 /* Answers that come later. */
 
 static void held_requests_may_be_answered_in_any_order(void **state)
@@ -378,6 +422,8 @@ int main(void)
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
 		cmocka_unit_test(a_request_in_single_bytes_is_a_request),
 		cmocka_unit_test(who_expects_100_continue_gets_it),
+		cmocka_unit_test(who_expects_100_continue_without_a_body_gets_its_answer),
+		cmocka_unit_test(who_expects_100_continue_without_a_body_may_be_held),
 		cmocka_unit_test(held_requests_may_be_answered_in_any_order),
 		cmocka_unit_test(pipelined_requests_that_are_held_come_one_at_a_time),
 		cmocka_unit_test(a_client_that_left_while_it_was_held_harms_nobody),
