@@ -135,11 +135,12 @@ static void check_storage_keys(struct load *l, enum config_driver driver)
 	bool is_whole;
 	for (size_t i = 0; i < COUNT(storage_keys); i++) {
 		struct str path = PATH(l, "storage.%s", storage_keys[i].key);
-		(void)yaml_at(l->root, path, &is_whole);           /* where it stands does not matter here */
+		const struct jv *value = &yaml_at(l->root, path, &is_whole)->jv;
+		bool is_given = is_whole && !(value->t == J_NULL || (value->t == J_STR && value->s.n == 0));
 		if (is_whole && !(storage_keys[i].drivers >> driver & 1))
 			FAULT(l, CODE_STORAGE, path, "%.*s: means nothing with driver %.*s; remove it or choose another driver", STR_ARG(path), STR_ARG(word));
-		if (!is_whole && storage_keys[i].needed >> driver & 1)
-			FAULT(l, CODE_STORAGE, S("storage"), "%.*s: is required with driver %.*s: %s", STR_ARG(path), STR_ARG(word), storage_keys[i].what);
+		if (!is_given && storage_keys[i].needed >> driver & 1)
+			FAULT(l, CODE_STORAGE, is_whole ? path : S("storage"), "%.*s: is required with driver %.*s: %s", STR_ARG(path), STR_ARG(word), storage_keys[i].what);
 	}
 }
 
