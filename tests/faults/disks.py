@@ -113,18 +113,19 @@ def eio(stage):
 
 
 class Flush:
-    """A flush as strace saw it: which thread asked for it, when by the monotonic clock, and whether it was made to fail."""
+    """A flush as strace saw it: which thread asked for it, when by the monotonic clock, and whether it was made to fail. Both stores flush a
+    commit with fdatasync; fsync is for directories, new files and the readable export."""
 
-    def __init__(self, thread, begin):
-        self.thread, self.begin, self.has_failed = thread, begin, False
+    def __init__(self, thread, begin, call):
+        self.thread, self.begin, self.is_commit, self.has_failed = thread, begin, call == 'fdatasync', False
 
 
 def flushes_of(trace):
     """All that the trace tells of, in order. A call that another thread's interrupts has two lines, of which the second tells how it ended."""
     since, flushes = time.time() - time.monotonic(), []
-    for thread, at, resumed, rest in re.findall(r'^(\d+) +(\d+\.\d+) (<\.\.\. )?(f\w*sync.*)$', trace, re.M):
+    for thread, at, resumed, call, rest in re.findall(r'^(\d+) +(\d+\.\d+) (<\.\.\. )?(f\w*sync)(.*)$', trace, re.M):
         if not resumed:
-            flushes.append(Flush(thread, float(at) - since))
+            flushes.append(Flush(thread, float(at) - since, call))
         if 'INJECTED' in rest:
             next(f for f in reversed(flushes) if f.thread == thread).has_failed = True
     return flushes
@@ -132,15 +133,15 @@ def flushes_of(trace):
 
 def answered_on_failed(flushes, acceptances):
     """The keys that were answered 2xx on the word of a flush that failed. Answers that the flush before it covers may still be on their way
-    when the failing one begins, so time alone proves nothing: but what was sent after that earlier flush had begun, only the failing one
-    can have covered, until its thread flushes again."""
+    when the failing one begins, so time alone proves nothing: but what was first sent after that earlier flush had begun, only the failing one
+    can have covered, until its thread flushes again. (Another try may be answered from what the first one stored.)"""
     wrong = []
     for thread in {f.thread for f in flushes}:
-        own = [f for f in flushes if f.thread == thread]
+        own = [f for f in flushes if f.thread == thread and f.is_commit]
         before, after = [-math.inf] + [f.begin for f in own], [f.begin for f in own[1:]] + [math.inf]
         for flush, earlier, later in zip(own, before, after):
             if flush.has_failed:
-                wrong += [a.key for a in acceptances if a.sent > earlier and flush.begin < a.answered < later]
+                wrong += [a.key for a in acceptances if a.is_first and a.sent > earlier and flush.begin < a.answered < later]
     return wrong
 
 

@@ -33,6 +33,7 @@ class Acceptance(typing.NamedTuple):
     key: str
     sent: float
     answered: float
+    is_first: bool              # of its event: an earlier try may have been stored and not answered, and then this one wrote nothing
 
 
 class Tally:
@@ -168,7 +169,7 @@ class Load:
             now = time.monotonic()
             tally.accepted += 1
             tally.answered_at = tally.answered_at or now
-            self.acceptances.append(Acceptance(key, sent, now))
+            self.acceptances.append(Acceptance(key, sent, now, attempt == 0))
             self.log.write('%.3f %s\n' % (now, key))
             self.log.flush()
             if attempt == 0 and not key.startswith('hot'):
