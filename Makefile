@@ -2,7 +2,7 @@
 # make MODE=asan check   any mode, any target   make CC=clang ...      another compiler; outputs never mix
 # make sim SEEDS=2000    the simulator          make mutants           every seeded bug must be caught
 # make conform OPS=1000000  every store, compared with the memory store
-# make fuzz SECONDS=30   every fuzzer           make bench             figures into bench/RESULTS.md
+# make fuzz SECONDS=30   every fuzzer, SEED=N   make bench             figures into bench/RESULTS.md
 # make faults            the real server broken in every way the machine allows, for an hour
 # make lint              gcc -fanalyzer, clang-tidy
 #
@@ -141,7 +141,7 @@ fuzz:
 	$(MAKE) CC=clang MODE=fuzz fuzz-run
 fuzz-build: $(FUZZ)
 fuzz-run: $(FUZZ)
-	tests/fuzz/run $(OUT) $(SECONDS)
+	SEED=$(SEED) tests/fuzz/run $(OUT) $(SECONDS)
 
 faults: build/tocsin
 	tests/faults/run long
