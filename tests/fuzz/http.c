@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -153,8 +154,10 @@ static int dial(const struct fuzz *f)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct linger reset = { 1, 0 };                            /* no TIME_WAIT: there are many connections and few ports */
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int failed = connect(fd, (const void *)&to, sizeof to) || setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) ||
-	    fcntl(fd, F_SETFL, O_NONBLOCK);
+	int failed = TEMP_FAILURE_RETRY(connect(fd, (const void *)&to, sizeof to)) ||      /* the fuzzer's own clock interrupts it */
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) || fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (failed)
+		perror("no connection to the server");
 	assert(!failed);
 	return fd;
 }
