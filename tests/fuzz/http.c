@@ -75,9 +75,9 @@ static bool read_chunks(struct reader *r)
 		size_t size = 0, digits = 0;
 		if (!cut_loose_line(&r->rest, &line))
 			return false;
-		for (; digits < line.n && strchr("0123456789abcdefABCDEF", line.p[digits]) && line.p[digits]; digits++)
+		for (; digits < line.n && strchr("0123456789abcdefABCDEF", line.p[digits]) && line.p[digits] && size >> 56 == 0; digits++)
 			size = size << 4 | (size_t)((line.p[digits] & 0xf) + (line.p[digits] > '9' ? 9 : 0));
-		if (digits == 0 || digits > 8)
+		if (digits == 0 || size >> 56)                     /* any number of zeros may lead */
 			return false;
 		if (size == 0)
 			return true;                       /* what a trailer says is nobody's business */
