@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 1 << 12, WRITES_MAX = STORE_WRITES_MAX, NO_PLACE = -1 };
+enum { BUCKETS = 1 << 12, WRITES_MAX = STORE_WRITES_MAX, NO_PLACE = -1,
+	CONFLICTS_MAX = 100,                     /* over one version of a document: ten times what 400 honest runs need */
+};
 
 struct document {
 	struct document *next;                   /* in its bucket */
@@ -19,6 +21,7 @@ struct document {
 	struct str id;
 	uint32_t hash;
 	uint64_t ver;
+	int conflicts;                           /* since it was last written */
 	struct store_token token;
 	int64_t due, expire, born_at, written_at;
 	struct str idx[STORE_IDX];
@@ -195,6 +198,7 @@ static struct change write_one(struct memory *m, const struct store_write *w, co
 	d->written_at = m->s->now;
 	d->ver = d->is_there ? d->ver + 1 : 1;
 	d->is_there = true;
+	d->conflicts = 0;
 	d->token = *token;
 	d->expire = w->expire;
 	if (w->expire < m->least_expire[d->kind])
@@ -248,6 +252,8 @@ static void apply(struct memory *m, const struct store_txn *t, const struct orig
 		struct document *d = find(m, t->w[r->bad_write].kind, t->w[r->bad_write].id);
 		v[0] = d ? change_before(d) : (struct change){ 0 };
 		tell(m, ON_CONFLICT, t, o, v, d ? 1 : 0);
+		if (d && ++d->conflicts == CONFLICTS_MAX)
+			broken(m->s, I0, "%s %.*s stands in the way of a decision that is made again and again", kinds[d->kind].entity->name, STR_ARG(d->id));
 	}
 	if (r->rc != STORE_OK)
 		return;
