@@ -29,7 +29,7 @@ struct job_list { struct job **v; size_t n, cap; };
 
 /* Where the walks over what may be forgotten are. */
 struct janitor {
-	int64_t next_ms, next_sweep_ms;  /* store time of the next look; of the next one at alerts */
+	int64_t next_ms, next_sweep_ms;  /* store time of the next look, 0: not yet set; of the next one at alerts */
 	bool has_more;                   /* the last one did not get to its end */
 	char after[64];                  /* resolved incidents: the key to go on from */
 	unsigned shard;                  /* alerts: the scan's place */
@@ -78,7 +78,7 @@ struct engine {
 };
 
 /* What another replica has written must be found by looking: soon enough for its pages, often enough for every slot of share.h. */
-enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_EVERY_MS = 60 * 1000, SWEEP_EVERY_MS = 10 * 60 * 1000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
+enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_AFTER_MS = 10 * 1000, JANITOR_EVERY_MS = 60 * 1000, SWEEP_EVERY_MS = 10 * 60 * 1000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
 	CALM_MS = 3000 };
 
 /* Counts what a committed member did. */

@@ -184,6 +184,8 @@ static void sweep_alerts(struct engine *e)
 void janitor_step(struct engine *e)
 {
 	struct janitor *j = &e->janitor;
+	if (j->next_ms == 0)                                       /* who has just started pages first; and many start at once */
+		j->next_ms = e->now_ms + rng_between(&e->rng, JANITOR_AFTER_MS, JANITOR_EVERY_MS);
 	if (e->now_ms < j->next_ms)
 		return;
 	j->has_more = false;

@@ -233,6 +233,25 @@ static void a_store_that_stumbles_leaves_nothing_half_forgotten(void **state)
 	assert_int_equal(count(st, KIND_incident) + count(st, KIND_entry) + count(st, KIND_page) + count(st, KIND_alert), 0);
 }
 
+static enum store_rc counted_purge(struct store *s, store_kind kind, int64_t expired_before, size_t limit, size_t *ret_done)
+{
+	struct stage *st = stage_of(s);
+	++*(size_t *)st->mine;
+	return st->real.purge(s, kind, expired_before, limit, ret_done);
+}
+
+static void who_has_just_started_pages_before_it_cleans_up(void **state)
+{
+	struct stage *st = *state;
+	size_t purges = 0;
+	st->mine = &purges;
+	st->ops.purge = counted_purge;
+	run(st->r, 9 * SECOND);
+	assert_int_equal(purges, 0);
+	run(st->r, MINUTE);
+	assert_true(purges > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +265,7 @@ int main(void)
 		ALONE(a_long_timeline_goes_piece_by_piece_and_its_incident_last),
 		ALONE(a_shorter_retention_counts_for_what_is_over_already_and_a_longer_does_not),
 		BOTH(a_store_that_stumbles_leaves_nothing_half_forgotten),
+		ALONE(who_has_just_started_pages_before_it_cleans_up),
 	};
 	return cmocka_run_group_tests_name("engine/janitor", tests, NULL, NULL);
 }
