@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_WHEN_BUSY = 8, SCAN_MIN = 256, SCAN_MAX = 1 << 16, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250,
+enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, SCAN_MIN = 256, SCAN_MAX = 1 << 16, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250,
 	DEEP_EVERY_MS = 1000, PEEK_ARENA = 8 << 20,
 	SEND_TAKES_MS = 11 * 1000 };     /* a send begins within 1 s of its read and ends within 10 s */
 
@@ -261,9 +261,12 @@ static void begin_claims(struct engine *e, size_t n)
 	e->claimed = NEWN(&e->step_mem, struct claimed, n);
 }
 
-static size_t claims_max(const struct engine *e)
+/* In a burst what comes in goes first: it is quickly over, and until it is in the store nobody knows of it. One that lasts must not hold up the
+ * pages for longer than this; from then on the senders wait. due_ms: of the page that has been due for the longest time. */
+static size_t claims_max(const struct engine *e, int64_t due_ms)
 {
-	return e->is_busy ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
+	bool is_behind = due_ms <= e->now_ms - e->now_err_ms - BEHIND_MS;
+	return e->is_busy && !is_behind ? CLAIMS_WHEN_BUSY : CLAIMS_MAX;
 }
 
 static void look_soon(struct engine *e)
@@ -305,7 +308,7 @@ static void claim_known(struct engine *e)
 	if (!is_due_known(e))
 		return;
 	struct rooms rooms = rooms_new(e);
-	size_t n = upcoming_take(&e->pages, e->now_ms - e->now_err_ms, due, claims_max(e));
+	size_t n = upcoming_take(&e->pages, e->now_ms - e->now_err_ms, due, claims_max(e, e->pages.least_ms));
 	begin_claims(e, n);
 	for (size_t i = 0; i < n; i++)
 		if (!is_settling(e, due[i].id) && takes(e, &rooms, due[i].channel))
@@ -316,15 +319,15 @@ static void claim_known(struct engine *e)
 		e->next_page_ms = e->now_ms;
 }
 
-/* What a look found: how many documents, how many of them due, and what was done about these. */
-struct sight { size_t n, due, seen[LOOK_NEVER + 1]; };
+/* What a look found: how many documents, how many of them due, how many to claim at most, and what was done about these. */
+struct sight { size_t n, due, max, seen[LOOK_NEVER + 1]; };
 
 /* When to look again after a look at `limit` documents. */
 static void plan_look(struct engine *e, const struct sight *v, size_t limit)
 {
 	size_t n = v->seen[LOOK_CLAIM];
 	bool is_full = v->n == limit, is_crowded = n == 0 && v->due == v->n && is_full && limit == e->page_scan && limit < SCAN_MAX;
-	scan_next(e, limit, v->n, is_crowded, n == claims_max(e));
+	scan_next(e, limit, v->n, is_crowded, n == v->max);
 	e->hides_more_pages = is_full && n > 0 && v->seen[LOOK_NO_ROOM] == 0;
 	if (is_crowded || (e->hides_more_pages && !is_due_known(e)))
 		e->next_page_ms = e->now_ms;
@@ -340,13 +343,13 @@ static void claim(struct engine *e, const struct store_docs *docs, size_t limit)
 {
 	struct rooms rooms = rooms_new(e);
 	struct arena mem = ARENA(PEEK_ARENA);
-	struct sight v = { .n = docs->n };
+	struct sight v = { .n = docs->n, .max = claims_max(e, docs->n ? docs->v[0].due : INT64_MAX) };
 	begin_claims(e, docs->n < CLAIMS_MAX ? docs->n : CLAIMS_MAX);
 	for (size_t i = 0; i < docs->n; i++) {
 		const struct store_doc *d = &docs->v[i];
 		bool is_due = d->due + e->now_err_ms <= e->now_ms;
 		v.due += is_due;
-		if (!is_due || v.seen[LOOK_CLAIM] == claims_max(e)) {
+		if (!is_due || v.seen[LOOK_CLAIM] == v.max) {
 			expect(e, peek(e, &mem, d), d->due);
 			continue;
 		}

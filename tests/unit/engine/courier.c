@@ -529,6 +529,22 @@ static void pages_of_one_batch_leave_in_the_order_of_their_alerts(void **state)
 		assert_true(str_eq(st->sends[i].page, first_page(st, x[i]->got.incident->id)->id));
 }
 
+/* More events in each step than a busy step claims pages, for a long time. */
+static void alerts_that_keep_coming_do_not_hold_up_the_pages(void **state)
+{
+	enum { STEPS = 500, STEP_MS = 40, EACH = 14, AFTER_MS = 4 * SECOND };
+	struct stage *st = *state;
+	size_t n = 0;
+	st->provider = 200;
+	for (int i = 0; i < STEPS; i++) {
+		for (int k = 0; k < EACH; k++)
+			(void)post_event(st->r, EVENT_TRIGGER, "web", arena_fmt(&st->a, "key-%zu", n++).p);
+		tick(st->r);
+		assert_true(n - st->n_sends <= EACH * AFTER_MS / STEP_MS);
+		st->mono_ms += STEP_MS;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -559,6 +575,7 @@ int main(void)
 		BOTH(a_page_whose_end_waits_to_be_stored_is_not_sent_again),
 		BOTH(a_store_that_takes_nothing_is_left_alone_however_much_is_known),
 		BOTH(pages_of_one_batch_leave_in_the_order_of_their_alerts),
+		BOTH(alerts_that_keep_coming_do_not_hold_up_the_pages),
 	};
 	return cmocka_run_group_tests_name("engine/courier", tests, NULL, NULL);
 }
