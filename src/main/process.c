@@ -129,6 +129,12 @@ static const struct { const char *key; unsigned drivers, needed; const char *wha
 	{ "shards",   WITH(POSTGRES) | WITH(DYNAMODB),  0,                         "" },
 };
 
+/* A key without a value, as in `path:`, is given as little as one that is not there. */
+static bool is_given(const struct jv *value, bool is_whole)
+{
+	return is_whole && !(value->t == J_NULL || (value->t == J_STR && value->s.n == 0));
+}
+
 static void check_storage_keys(struct load *l, enum config_driver driver)
 {
 	struct str word = enum_word(&config_driver_names, (int)driver);
@@ -136,10 +142,9 @@ static void check_storage_keys(struct load *l, enum config_driver driver)
 	for (size_t i = 0; i < COUNT(storage_keys); i++) {
 		struct str path = PATH(l, "storage.%s", storage_keys[i].key);
 		const struct jv *value = &yaml_at(l->root, path, &is_whole)->jv;
-		bool is_given = is_whole && !(value->t == J_NULL || (value->t == J_STR && value->s.n == 0));
 		if (is_whole && !(storage_keys[i].drivers >> driver & 1))
 			FAULT(l, CODE_STORAGE, path, "%.*s: means nothing with driver %.*s; remove it or choose another driver", STR_ARG(path), STR_ARG(word));
-		if (!is_given && storage_keys[i].needed >> driver & 1)
+		if (!is_given(value, is_whole) && storage_keys[i].needed >> driver & 1)
 			FAULT(l, CODE_STORAGE, is_whole ? path : S("storage"), "%.*s: is required with driver %.*s: %s", STR_ARG(path), STR_ARG(word), storage_keys[i].what);
 	}
 }
@@ -237,7 +242,7 @@ static void read_standby(struct load *l)
 		{ "poll", &s->poll, 3 * SECOND }, { "take_over_after", &s->take_over_after, 2 * MINUTE }, { "yield_after", &s->yield_after, 30 * SECOND },
 		{ "copy", &s->copy, DAY },
 	};
-	bool has_token;
+	bool is_whole;
 	if (l->c->file.mode != MODE_STANDBY && s->primary.n == 0)
 		return;
 	for (size_t i = 0; i < COUNT(waits); i++)
@@ -246,8 +251,8 @@ static void read_standby(struct load *l)
 	s->primary = read_url(l, S("standby.primary"), s->primary);
 	if (s->primary.n == 0)
 		FAULT(l, CODE_STANDBY, S("mode"), "standby.primary: is required with mode: standby; the URL of the server to stand by for");
-	(void)yaml_at(l->root, S("standby.token"), &has_token);    /* whether it is there; what it is, its table has judged */
-	if (!has_token)
+	const struct jv *token = &yaml_at(l->root, S("standby.token"), &is_whole)->jv;
+	if (!is_whole || token->t == J_NULL)                       /* what it is when it is there, its table has judged */
 		FAULT(l, CODE_STANDBY, S("mode"), "standby.token: is required; {env: NAME} or {file: PATH} of a token with the scope replicate");
 	if (s->poll >= s->take_over_after)
 		FAULT(l, CODE_STANDBY, S("standby.take_over_after"), "standby.take_over_after: must be longer than standby.poll");
