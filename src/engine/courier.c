@@ -262,7 +262,7 @@ static void begin_claims(struct engine *e, size_t n)
 }
 
 /* In a burst what comes in goes first: it is quickly over, and until it is in the store nobody knows of it. One that lasts must not hold up the
- * pages for longer than this; from then on the senders wait. due_ms: of the page that has been due for the longest time. */
+ * pages for longer than this; from then on the senders wait. due_ms: of the page that has been due for the longest time, of those to claim. */
 static size_t claims_max(const struct engine *e, int64_t due_ms)
 {
 	bool is_behind = due_ms <= e->now_ms - e->now_err_ms - BEHIND_MS;
@@ -343,7 +343,7 @@ static void claim(struct engine *e, const struct store_docs *docs, size_t limit)
 {
 	struct rooms rooms = rooms_new(e);
 	struct arena mem = ARENA(PEEK_ARENA);
-	struct sight v = { .n = docs->n, .max = claims_max(e, docs->n ? docs->v[0].due : INT64_MAX) };
+	struct sight v = { .n = docs->n, .max = CLAIMS_WHEN_BUSY };
 	begin_claims(e, docs->n < CLAIMS_MAX ? docs->n : CLAIMS_MAX);
 	for (size_t i = 0; i < docs->n; i++) {
 		const struct store_doc *d = &docs->v[i];
@@ -354,6 +354,8 @@ static void claim(struct engine *e, const struct store_docs *docs, size_t limit)
 			continue;
 		}
 		enum look look = look_at(e, &mem, &rooms, d);
+		if (look == LOOK_CLAIM && v.seen[look] == 0)
+			v.max = claims_max(e, d->due);
 		if (look == LOOK_CLAIM)
 			claim_one(e, d);
 		v.seen[look]++;

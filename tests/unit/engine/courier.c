@@ -545,6 +545,25 @@ static void alerts_that_keep_coming_do_not_hold_up_the_pages(void **state)
 	}
 }
 
+/* An old page that waits for its own channel is no reason to hold up the alerts of a burst. */
+static void a_channel_without_room_does_not_put_pages_before_alerts(void **state)
+{
+	enum { BURST = 20, BUSY_STEP = 8 };
+	struct stage *st = *state;
+	st->provider = 200;
+	st->room[1] = 0;
+	(void)opened(st->r, "crowd", "first");
+	run(st->r, 10 * SECOND);
+	for (int step = 0; step < 2; step++) {
+		for (int i = 0; i < BURST; i++)
+			(void)post_event(st->r, EVENT_TRIGGER, "web", arena_fmt(&st->a, "%d-%d", step, i).p);
+		size_t before = st->n_sends;
+		tick(st->r);
+		assert_true(st->n_sends - before <= BUSY_STEP);
+		st->mono_ms += 300;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -576,6 +595,7 @@ int main(void)
 		BOTH(a_store_that_takes_nothing_is_left_alone_however_much_is_known),
 		BOTH(pages_of_one_batch_leave_in_the_order_of_their_alerts),
 		BOTH(alerts_that_keep_coming_do_not_hold_up_the_pages),
+		ALONE(a_channel_without_room_does_not_put_pages_before_alerts),
 	};
 	return cmocka_run_group_tests_name("engine/courier", tests, NULL, NULL);
 }
