@@ -171,7 +171,7 @@ static enum MHD_Result hand_over(struct exchange *x)
 }
 
 /* The library says "100 Continue" even to a request that announces no body, and then takes what follows on the connection for the end of a body,
- * at a moment when it wants no answer. So such a request is handed over with its head. */
+ * at a moment when it wants no answer. So such a request is handed over with its head, whatever it expects, and is the last on its connection. */
 static enum MHD_Result take_head(struct exchange *x, const char *method, const char *version)
 {
 	struct http_framing f = { 0 };

@@ -114,7 +114,8 @@ def eio(stage):
 
 class Flush:
     """A flush as strace saw it: which thread asked for it, when by the monotonic clock, and whether it was made to fail. Both stores flush a
-    commit with fdatasync; fsync is for directories, new files and the readable export."""
+    commit with fdatasync. So they do a snapshot, a checkpoint and a very large export, which these tests are too short for; fsync is for
+    directories and for the readable export."""
 
     def __init__(self, thread, begin, call):
         self.thread, self.begin, self.is_commit, self.has_failed = thread, begin, call == 'fdatasync', False

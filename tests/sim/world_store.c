@@ -188,6 +188,7 @@ static struct change write_one(struct memory *m, const struct store_write *w, co
 	struct change c = change_before(d);
 	if (w->op == STORE_DELETE) {
 		d->is_there = false;
+		d->conflicts = 0;
 		set_due(m, d, STORE_NO_DUE);
 		return c;
 	}
