@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, SCAN_MIN = 256, SCAN_MAX = 1 << 16, SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250,
-	DEEP_EVERY_MS = 1000, PEEK_ARENA = 8 << 20,
+enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, SCAN_MIN = 256, SCAN_MAX = 1 << 16, SETTLE_WITHIN_MS = 10 * 60 * 1000,
+	DELIVERY_ARENA = 2 << 20, FULL_MS = 250, DEEP_EVERY_MS = 1000, PEEK_ARENA = 8 << 20,
 	SEND_TAKES_MS = 11 * 1000 };     /* a send begins within 1 s of its read and ends within 10 s */
 
 static const struct outlet *outlet_find(const struct setup *s, struct str id)
@@ -343,7 +343,7 @@ static void claim(struct engine *e, const struct store_docs *docs, size_t limit)
 {
 	struct rooms rooms = rooms_new(e);
 	struct arena mem = ARENA(PEEK_ARENA);
-	struct sight v = { .n = docs->n, .max = CLAIMS_WHEN_BUSY };
+	struct sight v = { .n = docs->n, .max = CLAIMS_MAX };      /* until the first to claim tells how long it has waited */
 	begin_claims(e, docs->n < CLAIMS_MAX ? docs->n : CLAIMS_MAX);
 	for (size_t i = 0; i < docs->n; i++) {
 		const struct store_doc *d = &docs->v[i];

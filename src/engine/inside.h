@@ -78,8 +78,8 @@ struct engine {
 };
 
 /* What another replica has written must be found by looking: soon enough for its pages, often enough for every slot of share.h. */
-enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_AFTER_MS = 10 * 1000, JANITOR_EVERY_MS = 60 * 1000, SWEEP_EVERY_MS = 10 * 60 * 1000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128,
-	CALM_MS = 3000 };
+enum { LOOK_AHEAD_MS = 5000, LOOK_AMONG_OTHERS_MS = 1000, JANITOR_AFTER_MS = 10 * 1000, JANITOR_EVERY_MS = 60 * 1000,
+	SWEEP_EVERY_MS = 10 * 60 * 1000, BUSY_JOBS = 8, BUSY_MS = 50, CLAIMS_MAX = 128, CALM_MS = 3000 };
 
 /* Counts what a committed member did. */
 void engine_count(struct engine *e, const struct member *x);
