@@ -44,7 +44,7 @@ static void delivery_free(struct delivery *d)
 static void settle(struct engine *e, struct str page, struct settlement x)
 {
 	struct job *j = engine_own_job(e, CMD_SETTLE, page, x.reason);
-	x.reason = j->command.settlement.reason;
+	x.reason = j->note;
 	j->command.settlement = x;
 	j->deadline_ms = e->mono_ms + SETTLE_WITHIN_MS;
 	engine_todo(e, j);
@@ -58,8 +58,9 @@ void courier_settle(struct engine *e, struct delivery **sent, size_t n)
 		delivery_free(sent[i]);
 	}
 	e->sends_out -= n;
-	if (n && e->is_short_of_room)
-		e->next_page_ms = e->now_ms;              /* there is room again */
+	e->room_ms = e->now_ms;                           /* there is room again */
+	if (e->is_short_of_room)
+		e->next_page_ms = e->now_ms;
 }
 
 static struct str link_to(struct engine *e, struct arena *a, const struct incident *inc)
@@ -197,8 +198,9 @@ static bool is_settling(const struct engine *e, struct str page)
 	return false;
 }
 
-/* What to do about a page that is due. OTHERS: it is another replica's turn. NO_ROOM: as soon as something comes back. */
-enum look { LOOK_CLAIM, LOOK_OTHERS, LOOK_NO_ROOM, LOOK_NEVER };
+/* What to do about a page that is due. OTHERS: it is another replica's turn. KNOWN: its channel has no room, and it is remembered until it has;
+ * NO_ROOM: it is not, and must be found again. */
+enum look { LOOK_CLAIM, LOOK_OTHERS, LOOK_KNOWN, LOOK_NO_ROOM, LOOK_NEVER };
 
 /* Decoded in memory that is forgotten at once: of a crowded channel there may be very many. NULL: cannot be read. */
 static const struct page *peek(struct engine *e, struct arena *a, const struct store_doc *d)
@@ -219,7 +221,9 @@ static enum look look_at(struct engine *e, struct arena *a, struct rooms *rooms,
 		return LOOK_NEVER;
 	if (!engine_is_mine(e, p->incident, p, d->due))
 		return LOOK_OTHERS;
-	return !is_settling(e, p->id) && takes(e, rooms, p->channel) ? LOOK_CLAIM : LOOK_NO_ROOM;
+	if (!is_settling(e, p->id) && takes(e, rooms, p->channel))
+		return LOOK_CLAIM;
+	return upcoming_add(&e->pages, d->due, p->id, p->channel) ? LOOK_KNOWN : LOOK_NO_ROOM;
 }
 
 /* Makes the claim of a due page a thing to do. */
@@ -233,7 +237,7 @@ static void claim_one(struct engine *e, const struct store_doc *d)
 		return;
 	}
 #endif
-	engine_todo(e, engine_own_job(e, CMD_CLAIM, d->id, S("")));
+	engine_todo(e, engine_own_job(e, CMD_CLAIM, d->id, p->channel));
 	e->found[e->n_found++] = (struct found){ { .kind = d->kind, .id = p->id, .ver = d->ver, .due = d->due, .expire = d->expire }, p };
 }
 
@@ -275,7 +279,13 @@ static void look_soon(struct engine *e)
 		e->next_page_ms = e->now_ms + FULL_MS;
 }
 
-/* No room for some: again when something comes back, or soon. */
+/* No room for some of what is known: again when something comes back, or soon. */
+static void hold_known(struct engine *e)
+{
+	e->room_ms = e->now_ms + FULL_MS;
+}
+
+/* No room for some that are not known: the same, by a look. */
 static void wait_for_room(struct engine *e)
 {
 	e->is_short_of_room = true;
@@ -301,20 +311,32 @@ static bool is_due_known(const struct engine *e)
 	return e->pages.least_ms <= e->now_ms - e->now_err_ms;
 }
 
+/* n pages are to be claimed so far, of max at most; the first of them tells how many. */
+struct wish { struct engine *e; struct rooms rooms; size_t n, max; };
+
+static bool is_wanted(void *ctx, const struct coming *c)
+{
+	struct wish *w = ctx;
+	if (w->n == w->max || !takes(w->e, &w->rooms, c->channel) || is_settling(w->e, c->id))
+		return false;
+	w->max = w->n == 0 ? claims_max(w->e, c->due_ms) : w->max;
+	w->n++;
+	return true;
+}
+
 /* Claims what is known to be due. When that is all out, and there was more than the look could take in, it is time for the next one. */
 static void claim_known(struct engine *e)
 {
 	struct coming due[CLAIMS_MAX];
-	if (!is_due_known(e))
+	if (!is_due_known(e) || e->now_ms < e->room_ms)
 		return;
-	struct rooms rooms = rooms_new(e);
-	size_t n = upcoming_take(&e->pages, e->now_ms - e->now_err_ms, due, claims_max(e, e->pages.least_ms));
+	struct wish w = { e, rooms_new(e), 0, CLAIMS_MAX };
+	size_t n = upcoming_take(&e->pages, e->now_ms - e->now_err_ms, due, CLAIMS_MAX, is_wanted, &w);
 	begin_claims(e, n);
 	for (size_t i = 0; i < n; i++)
-		if (!is_settling(e, due[i].id) && takes(e, &rooms, due[i].channel))
-			engine_todo(e, engine_own_job(e, CMD_CLAIM, due[i].id, S("")));
-		else
-			wait_for_room(e);
+		engine_todo(e, engine_own_job(e, CMD_CLAIM, due[i].id, due[i].channel));
+	if (is_due_known(e) && n < w.max)
+		hold_known(e);
 	if (e->hides_more_pages && !is_due_known(e))
 		e->next_page_ms = e->now_ms;
 }
@@ -333,6 +355,8 @@ static void plan_look(struct engine *e, const struct sight *v, size_t limit)
 		e->next_page_ms = e->now_ms;
 	else if (is_full)
 		look_soon(e);
+	if (v->seen[LOOK_KNOWN] > 0 && n < v->max)
+		hold_known(e);
 	if (v->seen[LOOK_NO_ROOM] > 0)
 		wait_for_room(e);
 }
@@ -371,7 +395,7 @@ static void ask(struct engine *e)
 		e->page_scan = SCAN_MIN;
 	size_t limit = e->now_ms < e->deep_page_ms ? SCAN_MIN : e->page_scan;
 	e->next_page_ms = e->now_ms + engine_look_ahead_ms(e);
-	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, limit, &docs);
+	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + engine_look_ahead_ms(e), limit, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK) {
 		upcoming_begin(&e->pages);

@@ -122,16 +122,16 @@ void engine_todo(struct engine *e, struct job *j)
 	t->v[t->n++] = j;
 }
 
-struct job *engine_own_job(struct engine *e, enum command_kind kind, struct str id, struct str reason)
+struct job *engine_own_job(struct engine *e, enum command_kind kind, struct str id, struct str note)
 {
-	struct job *j = xmalloc(sizeof *j + id.n + reason.n + 1);
+	struct job *j = xmalloc(sizeof *j + id.n + note.n + 1);
 	char *text = (char *)(j + 1);
 	struct str kept = { text, id.n };
 	memcpy(text, id.p, id.n);
-	if (reason.n)
-		memcpy(text + id.n, reason.p, reason.n);
-	*j = (struct job){ .command = { .kind = kind, .clock_err_ms = e->now_err_ms, .via = kind == CMD_TIMER ? S("timer") : S("courier"),
-		.settlement = { .reason = { text + id.n, reason.n } } }, .deadline_ms = e->mono_ms + REPLY_WITHIN_MS };
+	if (note.n)
+		memcpy(text + id.n, note.p, note.n);
+	*j = (struct job){ .command = { .kind = kind, .clock_err_ms = e->now_err_ms, .via = kind == CMD_TIMER ? S("timer") : S("courier") },
+		.deadline_ms = e->mono_ms + REPLY_WITHIN_MS, .note = { text + id.n, note.n } };
 	*(kind == CMD_TIMER ? &j->command.incident : &j->command.page) = kept;
 	return j;
 }
@@ -254,16 +254,18 @@ static void refuse_all(struct engine *e, struct job **jobs, size_t n, enum store
 		e->env.reply(e->env.ctx, jobs[i], &a);
 }
 
-/* How long until the next look, or until something that is known becomes due. */
-static int64_t until(const struct engine *e, int64_t look_ms, const struct upcoming *u)
+/* How long until the next look, or until something that is known becomes due, but not before from_ms. */
+static int64_t until(const struct engine *e, int64_t look_ms, const struct upcoming *u, int64_t from_ms)
 {
 	int64_t known_ms = u->n > 0 ? u->least_ms + e->now_err_ms : INT64_MAX;
+	known_ms = known_ms < from_ms ? from_ms : known_ms;
 	return (known_ms < look_ms ? known_ms : look_ms) - e->now_ms;
 }
 
 static int64_t next_wake(const struct engine *e)
 {
-	int64_t in = LOOK_AHEAD_MS, timer = until(e, e->next_timer_ms, &e->timers), page = until(e, e->next_page_ms, &e->pages);
+	int64_t in = LOOK_AHEAD_MS, timer = until(e, e->next_timer_ms, &e->timers, 0);
+	int64_t page = until(e, e->next_page_ms, &e->pages, e->room_ms);
 	if (e->todo.n > 0)
 		return e->mono_ms;                        /* ends of attempts that came up while sending */
 	if (!e->is_quiet && timer < in)

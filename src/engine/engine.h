@@ -32,6 +32,7 @@ struct job {
 	void *owner;                     /* the poster's, untouched */
 	int64_t deadline_ms;             /* mono: past it the answer is STORE_BUSY instead of another try; 0: REPLY_WITHIN_MS from its first step on */
 	int tries;                       /* the engine's */
+	struct str note;                 /* the engine's, of its own: how a delivery ended, or the channel of a page to claim */
 	bool is_alone;                   /* the engine's: not together with others, the transaction became too large */
 	void (*answered)(struct job *j, const struct answer *a);   /* the shell's: who is told instead of the API; NULL: the API */
 };

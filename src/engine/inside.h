@@ -66,7 +66,8 @@ struct engine {
 	int64_t next_timer_ms;           /* store time of the next look for due incidents, */
 	int64_t next_page_ms;            /* for due pages; */
 	struct upcoming timers, pages;   /* what is known to become due before that, and is ours */
-	bool is_short_of_room;           /* a page that was due had no room */
+	bool is_short_of_room;           /* a page that is due had no room, and is not among them */
+	int64_t room_ms;                 /* store time before which those that are due are not tried again: what is left of them has no room */
 	bool hides_more_pages;           /* the last look was filled up, and what was ours in it could go out */
 	struct janitor janitor;
 #ifdef MUT
@@ -99,8 +100,8 @@ enum store_rc engine_put(struct engine *e, enum kind kind, struct str id, const 
 void engine_beyond(struct engine *e, enum kind kind, struct str id);
 
 void engine_todo(struct engine *e, struct job *j);
-/* A job of the engine itself: nobody waits for its answer, owner is NULL, and it is freed when it ends. `id` is copied behind it; so is reason. */
-struct job *engine_own_job(struct engine *e, enum command_kind kind, struct str id, struct str reason);
+/* A job of the engine itself: nobody waits for its answer, owner is NULL, and it is freed when it ends. `id` is copied behind it; so is note. */
+struct job *engine_own_job(struct engine *e, enum command_kind kind, struct str id, struct str note);
 
 /* intake.c: everything to do -> batches -> one group commit each -> answers; what must wait goes to e->waiting. */
 void intake_waiting(struct engine *e);                       /* those whose pause is over become things to do */

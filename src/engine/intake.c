@@ -35,26 +35,33 @@ static bool is_passing(enum store_rc rc, const struct job *j)
 	return rc == STORE_CONFLICT || rc == STORE_BUSY;
 }
 
-/* Found again: soon, not at once, as whoever was faster is still at it. A store that fails is left alone for that time, however much is due. */
-static void look_again(struct engine *e, enum store_rc rc)
+/* A store that fails is left alone for a moment, however much is due; then it is asked for that. */
+static void look_again(struct engine *e)
 {
-	int64_t at = e->now_ms + rng_between(&e->rng, 20, 200);
-	if (at < e->next_timer_ms || rc != STORE_CONFLICT)
-		e->next_timer_ms = at;
-	if (at < e->next_page_ms || rc != STORE_CONFLICT)
-		e->next_page_ms = at;
-	if (rc != STORE_CONFLICT) {
-		upcoming_begin(&e->timers);
-		upcoming_begin(&e->pages);
-	}
+	e->next_timer_ms = e->next_page_ms = e->now_ms + rng_between(&e->rng, 20, 200);
+	upcoming_begin(&e->timers);
+	upcoming_begin(&e->pages);
+}
+
+/* Somebody else was faster, and is perhaps still at it: this level or page alone is decided again, soon. */
+static void try_again(struct engine *e, const struct job *j)
+{
+	int64_t at_ms = e->now_ms + rng_between(&e->rng, 20, 200);
+	bool is_timer = j->command.kind == CMD_TIMER;
+	int64_t *look_ms = is_timer ? &e->next_timer_ms : &e->next_page_ms;
+	struct str id = is_timer ? j->command.incident : j->command.page;
+	if (at_ms < *look_ms && !upcoming_add(is_timer ? &e->timers : &e->pages, at_ms - e->now_err_ms, id, j->note))
+		*look_ms = at_ms;
 }
 
 static void finish_own(struct engine *e, struct member *x)
 {
 	if (x->is_beyond)
 		engine_beyond(e, x->command->kind == CMD_TIMER ? KIND_incident : KIND_page, x->command->kind == CMD_TIMER ? x->command->incident : x->command->page);
+	else if (x->rc == STORE_CONFLICT && !MUTANT(4))
+		try_again(e, x->tag);
 	else if (x->rc != STORE_OK && !MUTANT(4))
-		look_again(e, x->rc);
+		look_again(e);
 	else if (x->end.outcome == OUT_CLAIMED)
 		e->claimed[e->n_claimed++] = (struct claimed){ arena_str(&e->step_mem, x->command->page), arena_str(&e->step_mem, x->end.incident),
 			x->end.attempt };

@@ -8,7 +8,7 @@
 #include "base/mutant.h"
 #include <assert.h>
 
-enum { TIMERS_MAX = 128, TIMER_SCAN_MAX = 1 << 13 };
+enum { TIMERS_MAX = 128, TIMER_COMING_MAX = 512, TIMER_SCAN_MAX = 1 << 13 };
 
 /* Nothing is due before the time it is due plus what the clock may be off. What is another's, that one sees coming, or finds. */
 static void expect(struct engine *e, struct str incident, int64_t due_ms)
@@ -49,16 +49,17 @@ static size_t take_due(struct engine *e, const struct store_docs *docs, size_t *
 }
 
 /* A look that was filled up by what is due may hide more behind it: again at once, and further when all of that was the others' share. One that was
- * filled up by what is coming has seen no further than that. */
+ * filled up by what is coming has seen no further than that; where that much comes the next one looks at more, as each costs a query for each shard. */
 static void scan_next(struct engine *e, const struct store_docs *docs, size_t taken, size_t left)
 {
 	size_t seen = docs->n;
-	bool is_full = seen == e->timer_scan && taken + left == seen, is_hidden = is_full && taken == 0 && seen < TIMER_SCAN_MAX;
+	bool is_filled = seen == e->timer_scan, is_full = is_filled && taken + left == seen, is_coming = is_filled && taken + left < seen / 2;
+	bool is_hidden = is_full && taken == 0 && seen < TIMER_SCAN_MAX;
 	if (taken == TIMERS_MAX || (is_full && taken > 0) || is_hidden)
 		e->next_timer_ms = e->now_ms;
-	else if (!is_full && seen == e->timer_scan && docs->v[seen - 1].due + e->now_err_ms < e->next_timer_ms)
+	else if (!is_full && is_filled && docs->v[seen - 1].due + e->now_err_ms < e->next_timer_ms)
 		e->next_timer_ms = docs->v[seen - 1].due + e->now_err_ms;
-	if (is_hidden)
+	if (is_hidden || (is_coming && seen < TIMER_COMING_MAX))
 		e->timer_scan *= 2;
 	else if (seen < e->timer_scan / 2)
 		e->timer_scan /= 2;
@@ -69,7 +70,7 @@ static void ask(struct engine *e)
 	struct store_docs docs = { 0 };
 	if (e->timer_scan < TIMERS_MAX)
 		e->timer_scan = TIMERS_MAX;
-	enum store_rc rc = store_due(e->env.store, KIND_incident, 0, e->store_info.shards, e->now_ms + LOOK_AHEAD_MS, e->timer_scan, &docs);
+	enum store_rc rc = store_due(e->env.store, KIND_incident, 0, e->store_info.shards, e->now_ms + engine_look_ahead_ms(e), e->timer_scan, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK) {
 		size_t left, n;
@@ -86,7 +87,7 @@ static void ask(struct engine *e)
 static void take_known(struct engine *e)
 {
 	struct coming due[TIMERS_MAX];
-	size_t n = upcoming_take(&e->timers, e->now_ms - e->now_err_ms, due, TIMERS_MAX);
+	size_t n = upcoming_take(&e->timers, e->now_ms - e->now_err_ms, due, TIMERS_MAX, NULL, NULL);
 	for (size_t i = 0; i < n; i++)
 		engine_todo(e, engine_own_job(e, CMD_TIMER, due[i].id, S("")));
 }

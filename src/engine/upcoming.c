@@ -34,14 +34,14 @@ bool upcoming_add(struct upcoming *u, int64_t due_ms, struct str id, struct str 
 	return true;
 }
 
-size_t upcoming_take(struct upcoming *u, int64_t at_ms, struct coming *ret, size_t max)
+size_t upcoming_take(struct upcoming *u, int64_t at_ms, struct coming *ret, size_t max, bool (*wants)(void *ctx, const struct coming *c), void *ctx)
 {
 	size_t taken = 0, kept = 0;
 	if (u->least_ms > at_ms)
 		return 0;
 	u->least_ms = INT64_MAX;
 	for (size_t i = 0; i < u->n; i++) {
-		if (u->v[i].due_ms <= at_ms && taken < max) {
+		if (u->v[i].due_ms <= at_ms && taken < max && (wants == NULL || wants(ctx, &u->v[i]))) {
 			ret[taken++] = u->v[i];
 			continue;
 		}

@@ -20,6 +20,7 @@ void upcoming_begin(struct upcoming *u);                         /* empty; all z
 void upcoming_free(struct upcoming *u);
 /* False: full, and the store must be asked at that time. */
 bool upcoming_add(struct upcoming *u, int64_t due_ms, struct str id, struct str channel) MUST_USE;
-/* Takes out up to max that are due at that time, in the order in which they were added. Their texts live until the next begin or add. */
-size_t upcoming_take(struct upcoming *u, int64_t at_ms, struct coming *ret, size_t max);
+/* Takes out up to max that are due at that time, in the order in which they were added, and leaves those that wants() does not want now; NULL: all are.
+ * Their texts live until the next begin or add. */
+size_t upcoming_take(struct upcoming *u, int64_t at_ms, struct coming *ret, size_t max, bool (*wants)(void *ctx, const struct coming *c), void *ctx);
 #endif

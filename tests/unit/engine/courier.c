@@ -183,6 +183,35 @@ static void a_channel_without_room_leaves_its_pages_due_and_the_others_go_on(voi
 	assert_int_equal(st->n_sends, 5);                         /* room came back */
 }
 
+/* Pages leave one by one, as room comes back, and without a look. */
+static void trickle(struct stage *st, struct node *r)
+{
+	size_t looks = st->n_looks, out = st->n_sends;
+	for (size_t i = out; i < out + 40; i++) {
+		give_back(&st->sends[i - 1], 200);
+		tick(r);                                          /* its end is stored, */
+		tick(r);                                          /* and the next one leaves in its place */
+		assert_int_equal(st->n_sends, i + 1);
+		assert_true(r->wake_ms > st->mono_ms);            /* nothing spins while there is no room */
+	}
+	assert_int_equal(st->n_looks, looks);
+}
+
+static void pages_that_wait_for_room_are_known_and_not_looked_for_again(void **state)
+{
+	enum { MANY = 200 };
+	struct stage *st = *state;
+	st->room[1] = 1;
+	for (int i = 0; i < MANY; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, "crowd", "");
+	tick(st->r);
+	run(st->r, SECOND);
+	trickle(st, st->r);                                       /* what it wrote itself */
+	replica_die(st->r);
+	run(&st->r[1], SECOND);
+	trickle(st, &st->r[1]);                                   /* what it found */
+}
+
 static void every_channel_is_asked_for_its_room_however_many_there_are(void **state)
 {
 	enum { MANY = 40 };
@@ -576,6 +605,7 @@ int main(void)
 		BOTH(what_is_acknowledged_between_claim_and_send_is_not_sent),
 		ALONE(a_claim_that_took_too_long_is_not_used),
 		ALONE(a_channel_without_room_leaves_its_pages_due_and_the_others_go_on),
+		ALONE(pages_that_wait_for_room_are_known_and_not_looked_for_again),
 		ALONE(every_channel_is_asked_for_its_room_however_many_there_are),
 		ALONE(a_crowded_channel_hides_nobody_however_many_wait),
 		ALONE(nor_while_its_own_pages_trickle_out),

@@ -50,6 +50,7 @@ struct stage {
 	size_t n_sends;
 	size_t n_commits, most_writes;   /* transactions seen, and the largest */
 	size_t n_reads, n_logs;
+	size_t n_looks;                  /* for what is due */
 	enum store_fault (*on_commit)(struct stage *st, const struct store_txn *t);
 	enum store_fault (*on_read)(struct stage *st);
 	bool is_inside;                  /* a hook that uses the store itself is not called again */
@@ -146,6 +147,13 @@ FOR_TESTS enum store_rc stage_now(struct store *s, int64_t *ret_ms, int64_t *ret
 	return st->is_clock_down ? STORE_DOWN : rc;
 }
 
+FOR_TESTS enum store_rc stage_due(struct store *s, store_kind kind, unsigned shard_lo, unsigned shard_hi, int64_t due_le, size_t limit,
+    struct store_docs *out)
+{
+	stage_of(s)->n_looks++;
+	return stage_of(s)->real.due(s, kind, shard_lo, shard_hi, due_le, limit, out);
+}
+
 FOR_TESTS enum store_fault plan_commit(void *ctx, const struct store_txn *t)
 {
 	struct stage *st = ctx;
@@ -187,6 +195,7 @@ FOR_TESTS void store_begin(struct stage *st)
 	st->real = st->ops = *st->inner->ops;
 	st->ops.info = stage_info;
 	st->ops.now = stage_now;
+	st->ops.due = stage_due;
 	st->inner->ops = &st->ops;
 	st->store = store_fault(st->inner, &(struct store_fault_plan){ st, plan_commit, plan_read });
 }

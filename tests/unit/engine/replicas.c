@@ -256,6 +256,35 @@ static void who_comes_too_late_to_give_a_page_back_changes_nothing(void **state)
 	assert_true(page(st, id, 0, 0)->retry_at > st->mono_ms + T0 + 20 * SECOND);
 }
 
+static enum store_fault claimed_first(struct stage *st, const struct store_txn *t)
+{
+	if (t->w[0].kind != KIND_page || t->w[0].expect == 0)
+		return STORE_FAULT_NONE;
+	st->on_commit = NULL;
+	replica_die(&st->r[2]);
+	replica_open(&st->r[2]);                                  /* knows of nobody yet, and takes what it finds */
+	tick(&st->r[2]);
+	return STORE_FAULT_NONE;
+}
+
+static void what_somebody_else_was_faster_with_is_not_looked_for_again(void **state)
+{
+	struct stage *st = *state;
+	acquaint(st);
+	tick(st->r);                                              /* it has just looked */
+	(void)opened(st->r, "web", "disk");
+	st->on_commit = claimed_first;
+	tick(st->r);
+	assert_null(st->on_commit);
+	assert_true(METRIC(st->r, conflicts) > 0);
+	size_t had = st->n_looks;
+	for (int i = 0; i < 5; i++, st->mono_ms += 100)
+		tick(st->r);
+	assert_int_equal(st->n_looks, had);
+	assert_int_equal(st->n_sends, 1);
+	assert_ptr_equal(st->sends[0].by, &st->r[2]);
+}
+
 /* --- signs of life that fail --- */
 
 static enum store_fault no_signs(struct stage *st, const struct store_txn *t)
@@ -632,6 +661,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SHARED(replicas_see_each_other_come_and_die),
+		SHARED(what_somebody_else_was_faster_with_is_not_looked_for_again),
 		ALONE(a_store_for_one_process_is_told_nothing),
 		SHARED(the_first_page_leaves_at_once_from_where_the_alert_came_in),
 		SHARED(what_is_due_together_is_shared_out_without_a_lost_race),

@@ -45,6 +45,25 @@ static void many_that_are_due_together_all_begin(void **state)
 	assert_int_equal(st->n_sends, 2 * MANY);
 }
 
+static void a_crowd_that_is_coming_is_seen_with_few_looks(void **state)
+{
+	enum { MANY = 2000 };
+	struct stage *st = *state;
+	st->provider = 200;
+	for (int i = 0; i < MANY; i++) {                          /* one each two milliseconds, as their levels will be */
+		(void)post_event(st->r, EVENT_TRIGGER, "web", "");
+		st->mono_ms += 2;
+		if (i % 25 == 24)
+			tick(st->r);
+	}
+	replica_die(st->r);                                       /* the other knows of none of them */
+	run(&st->r[1], 5 * MINUTE - 10 * SECOND);
+	st->n_looks = 0;
+	run(&st->r[1], 11 * SECOND);
+	assert_int_equal(METRIC(&st->r[1], levels_entered), MANY);
+	assert_true(st->n_looks < 14);                            /* every look costs a query for each shard */
+}
+
 static void nobody_misses_the_level_that_another_replica_left_due(void **state)
 {
 	struct stage *st = *state;
@@ -180,6 +199,7 @@ int main(void)
 		BOTH(a_level_begins_at_its_time_and_not_before),
 		BOTH(a_clock_that_may_be_off_waits_for_as_long_as_it_may_be_off),
 		ALONE(many_that_are_due_together_all_begin),
+		SHARED(a_crowd_that_is_coming_is_seen_with_few_looks),
 		BOTH(nobody_misses_the_level_that_another_replica_left_due),
 		BOTH(two_replicas_begin_a_level_once),
 		ALONE(after_an_outage_levels_catch_up_one_wait_at_a_time),

@@ -24,12 +24,12 @@ static void what_is_due_is_taken_once_in_the_order_it_came_and_the_rest_stays(vo
 	add(&u, 20, "b");
 	add(&u, 10, "a");
 	assert_int_equal(u.least_ms, 10);
-	assert_int_equal(upcoming_take(&u, 9, due, 4), 0);
-	assert_int_equal(upcoming_take(&u, 20, due, 4), 2);
+	assert_int_equal(upcoming_take(&u, 9, due, 4, NULL, NULL), 0);
+	assert_int_equal(upcoming_take(&u, 20, due, 4, NULL, NULL), 2);
 	assert_true(str_eq(due[0].id, S("b")) && str_eq(due[1].id, S("a")) && str_eq(due[0].channel, S("mail")));
 	assert_int_equal(u.least_ms, 30);
-	assert_int_equal(upcoming_take(&u, 20, due, 4), 0);
-	assert_int_equal(upcoming_take(&u, 30, due, 4), 1);
+	assert_int_equal(upcoming_take(&u, 20, due, 4, NULL, NULL), 0);
+	assert_int_equal(upcoming_take(&u, 30, due, 4, NULL, NULL), 1);
 	assert_int_equal(u.least_ms, INT64_MAX);
 	upcoming_free(&u);
 }
@@ -43,9 +43,9 @@ static void more_than_is_asked_for_is_due_still(void **state)
 	add(&u, 1, "a");
 	add(&u, 3, "b");
 	add(&u, 2, "c");
-	assert_int_equal(upcoming_take(&u, 5, due, 2), 2);
+	assert_int_equal(upcoming_take(&u, 5, due, 2, NULL, NULL), 2);
 	assert_int_equal(u.least_ms, 2);
-	assert_int_equal(upcoming_take(&u, 5, due, 2), 1);
+	assert_int_equal(upcoming_take(&u, 5, due, 2, NULL, NULL), 1);
 	assert_true(str_eq(due[0].id, S("c")));
 	upcoming_free(&u);
 }
@@ -60,10 +60,10 @@ static void what_does_not_fit_is_refused_and_a_new_beginning_makes_room(void **s
 	while (n < MANY && upcoming_add(&u, n, S("an-incident/and-its-page"), S("mail")))
 		n++;
 	assert_in_range(n, 1024, MANY - 1);
-	assert_int_equal(upcoming_take(&u, INT64_MAX, due, 1), 1);
+	assert_int_equal(upcoming_take(&u, INT64_MAX, due, 1, NULL, NULL), 1);
 	assert_int_equal(due[0].due_ms, 0);
 	upcoming_begin(&u);
-	assert_int_equal(upcoming_take(&u, INT64_MAX, due, 1), 0);
+	assert_int_equal(upcoming_take(&u, INT64_MAX, due, 1, NULL, NULL), 0);
 	add(&u, 1, "a");
 	upcoming_free(&u);
 }
