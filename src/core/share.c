@@ -5,6 +5,12 @@
 
 static_assert(SHARE_ORDER_MAX * SHARE_SLOT_MS < SHARE_ANYBODY_MS, "everybody has had a turn before work is anybody's");
 
+struct str replica_seat(struct str id)
+{
+	struct str seat, rest;
+	return str_cut(id, '~', &seat, &rest) ? seat : S("");
+}
+
 enum replica_state replica_state_at(const struct replica *r, int64_t now_ms)
 {
 	return now_ms - r->seen_at > REPLICA_GONE_MS ? REPLICA_GONE : r->state;

@@ -19,6 +19,8 @@ enum { SHARE_SLOT_MS = 1500, SHARE_ORDER_MAX = 4, SHARE_ANYBODY_MS = 8000, SHARE
 /* Who works on this store: this replica and the others that are alive, as far as it knows. */
 struct crew { struct str me, others[SHARE_OTHERS_MAX]; size_t n_others; };
 
+/* What of the id stays from start to start: the server.name of a configuration that gives one. Empty: it has none. */
+struct str replica_seat(struct str id);
 enum replica_state replica_state_at(const struct replica *r, int64_t now_ms);
 
 struct piece {

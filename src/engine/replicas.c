@@ -3,6 +3,9 @@
  * Every few seconds this replica writes its own document and lists those seen lately. The list may be old, a sign of life may be lost, two replicas may
  * think differently of a third: all of that only changes who reaches for a piece of work first (core/share.h). So nothing here is tried
  * again, and it comes last in a step, when everybody has been answered.
+ *
+ * A replica that has a name of its own takes the sign of life of its predecessor away, if that died: else what it left would be counted as
+ * its share, and be late, until it is gone.
  */
 #include "engine/inside.h"
 #include "base/mutant.h"
@@ -32,20 +35,50 @@ static void show_life(struct engine *e)
 	r->ver += rc == STORE_OK;
 }
 
+/* One try, at the version that was seen. */
+static void forget(struct engine *e, struct str id, uint64_t ver)
+{
+	struct store_write w = { .op = STORE_DELETE, .kind = KIND_replica, .id = id, .expect = ver, .due = STORE_NO_DUE, .expire = STORE_NO_DUE };
+	struct store_txn t = { .w = &w, .n = 1 };
+	struct store_result result;
+	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
+	store_commit(e->env.store, &t, &result, 1);
+	engine_saw(e, result.rc);
+}
+
+/* As listing keys of times begin. */
+static struct str time_key(struct engine *e, int64_t ms)
+{
+	return arena_fmt(&e->step_mem, "%015lld", (long long)ms);
+}
+
+/* An earlier life of this replica, which ended without leaving: it has our seat, and was last seen before we began. */
+static bool is_before_us(struct engine *e, struct str id, struct str seen)
+{
+	struct str ours = replica_seat(e->crew.me);
+	return ours.n > 0 && str_eq(replica_seat(id), ours) && str_cmp(seen, time_key(e, e->replicas.started_ms)) < 0;
+}
+
 /* The listing keys say all there is to know: no body is read. */
 static void look_around(struct engine *e)
 {
 	struct store_docs docs = { 0 };
-	struct str since = arena_fmt(&e->step_mem, "%015lld", (long long)(e->now_ms - (MUTANT(44) ? REPLICA_KEPT_MS : REPLICA_GONE_MS)));
+	struct str since = time_key(e, e->now_ms - (MUTANT(44) ? REPLICA_KEPT_MS : REPLICA_GONE_MS));
 	int by_seen = desc_key_index(&replica_entity, S("seen_at")), state = desc_key_index(&replica_entity, S("state"));
 	enum store_rc rc = store_list(e->env.store, KIND_replica, by_seen, since, S(""), true, SHARE_OTHERS_MAX + 1, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK) {
 		arena_reset(&e->replicas.mem);
 		e->crew.n_others = 0;
-		for (size_t i = 0; i < docs.n && e->crew.n_others < SHARE_OTHERS_MAX; i++)
-			if (!str_eq(docs.v[i].id, e->crew.me) && str_starts(docs.v[i].idx[state], S("live/")))
-				e->crew.others[e->crew.n_others++] = arena_str(&e->replicas.mem, docs.v[i].id);
+		for (size_t i = 0; i < docs.n && e->crew.n_others < SHARE_OTHERS_MAX; i++) {
+			const struct store_doc *d = &docs.v[i];
+			if (str_eq(d->id, e->crew.me) || !str_starts(d->idx[state], S("live/")))
+				continue;
+			if (is_before_us(e, d->id, d->idx[by_seen]))
+				forget(e, d->id, d->ver);
+			else
+				e->crew.others[e->crew.n_others++] = arena_str(&e->replicas.mem, d->id);
+		}
 		atomic_store_explicit(&e->metrics.replicas_live, (int64_t)e->crew.n_others + !e->is_draining, memory_order_relaxed);
 	}
 	store_docs_free(&docs);
@@ -65,14 +98,8 @@ void replicas_beat(struct engine *e)
 void engine_leave(struct engine *e)
 {
 	struct replicas *r = &e->replicas;
-	struct store_write w = { .op = STORE_DELETE, .kind = KIND_replica, .id = e->crew.me, .expect = r->ver, .due = STORE_NO_DUE,
-		.expire = STORE_NO_DUE };
-	struct store_txn t = { .w = &w, .n = 1 };
-	struct store_result result;
 	if (!r->is_ver_known || r->ver == 0 || e->health != STORE_OK)
 		return;
-	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
-	store_commit(e->env.store, &t, &result, 1);
-	engine_saw(e, result.rc);
+	forget(e, e->crew.me, r->ver);
 	r->is_ver_known = false;
 }

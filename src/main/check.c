@@ -85,7 +85,7 @@ bool check_service(struct load *l, struct str id, struct mark at)
 	return exists(l, SERVICES, id, at);
 }
 
-static bool is_id(struct str s)
+bool check_id_form(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
@@ -102,7 +102,7 @@ static void check_ids(struct load *l, int which)
 	for (size_t i = 0; i < s.n; i++) {
 		struct str id = id_of(&s, i);
 		size_t first = id.n ? find(&s, id) : i;
-		if (id.n && !is_id(id))
+		if (id.n && !check_id_form(id))
 			report_add(l->r, CODE_ID_FORM, defined_at(l, &s, i),
 			    "\"%.*s\" cannot be the id of a %s: letters, digits, '-', '_' and '.', beginning with a letter or digit",
 			    STR_ARG(id), s.noun);

@@ -17,7 +17,7 @@ struct config_outside {
 	int (*read)(void *ctx, struct arena *a, struct str path, size_t max, struct str *ret); /* errno; EFBIG: longer than max */
 };
 struct config_outside config_real_outside(void);      /* getenv and the file system */
-enum { CONFIG_BYTES_MAX = 1 << 20, SECRET_BYTES_MAX = 64 << 10 };
+enum { CONFIG_BYTES_MAX = 1 << 20, SECRET_BYTES_MAX = 64 << 10, NAME_MAX_BYTES = 48 };
 
 /* clang-format off */
 #define CONFIG_LOG_LEVEL(X) X(CONFIG_INFO, "info") X(CONFIG_DEBUG, "debug") X(CONFIG_WARN, "warn") X(CONFIG_ERROR, "error")
@@ -37,6 +37,7 @@ ENUM_TYPE(config_mode, CONFIG_MODE);
 ENTITY_STRUCT(config_log, CONFIG_LOG);
 
 #define CONFIG_SERVER(X, E) \
+	X(E, STR, name,       ,           0, 1, NAME_MAX_BYTES, "What this replica is called, the same after every start; no other of its deployment has it. TOCSIN_NAME in the environment overrides it.") \
 	X(E, STR, listen,     ,           0, 1,  300, "ADDRESS:PORT; HOST and PORT in the environment override its parts.") \
 	X(E, STR, public_url, ,           0, 1, 2000, "Where people reach this server; the links in pages begin with it.") \
 	X(E, SUB, log,        config_log, 0, 0,    0, "The server's own log, on standard error.")

@@ -28,6 +28,7 @@ void process_read(struct load *l);
 
 /* check.c: what no field table can say. Looks at whatever could be read, so that its findings come together with the tables'. */
 void check_all(struct load *l);
+bool check_id_form(struct str s);                                     /* silent: whether it can be an id */
 bool check_service(struct load *l, struct str id, struct mark at);    /* false: no such service, reported */
 
 /* secrets.c: fills in the values and makes the doors' keys. */

@@ -68,6 +68,17 @@ static void read_listen(struct load *l)
 		    str_int(port, &any) ? "0..65535" : "an integer", STR_ARG(port));
 }
 
+static void read_name(struct load *l)
+{
+	static const char form[] = "letters, digits, '-', '_' and '.', at most 48, beginning with a letter or digit";
+	struct str *name = &l->c->file.server.name, env = env_of(l, "TOCSIN_NAME");
+	if (name->n && !check_id_form(*name))
+		FAULT(l, CODE_ID_FORM, S("server.name"), "server.name: must be %s", form);
+	if (env.n && (env.n > NAME_MAX_BYTES || !check_id_form(env)))
+		report_add(l->r, CODE_ID_FORM, (struct mark){ 0 }, "TOCSIN_NAME must be %s (the environment has TOCSIN_NAME=%.*s)", form, STR_ARG(env));
+	*name = env.n ? env : *name;
+}
+
 static bool is_loopback(struct str host)
 {
 	return str_starts(host, S("127.")) || str_eq(host, S("::1"));
@@ -272,6 +283,7 @@ void process_read(struct load *l)
 	if (is_whole && str_int(written->jv.s, &version) && version != 1)
 		FAULT(l, CODE_VERSION, S("version"), "version: this program reads version 1 of the format");
 	c->file.version = 1;
+	read_name(l);
 	read_listen(l);
 	c->public_url = read_url(l, S("server.public_url"), c->file.server.public_url);
 	read_standby(l);

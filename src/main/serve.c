@@ -64,7 +64,7 @@ struct server {
 	struct api *api;
 	struct http_server *http;
 	struct lanes lanes;
-	char replica[64];
+	char replica[NAME_MAX_BYTES + 16];
 	int64_t started_ms;              /* wall time */
 
 	pthread_mutex_t lock;            /* guards done: from the writer to the loop */
@@ -503,14 +503,21 @@ static void announce(struct server *s)
 	fprintf(stderr, "listening on http://%s%.*s%s:%d\n", is_v6 ? "[" : "", STR_ARG(c->host), is_v6 ? "]" : "", http_server_port(s->http));
 }
 
-static void name_replica(struct server *s)
+/* New with every start: what an earlier one had in hand is not ours. */
+static void name_replica(struct server *s, struct str name)
 {
 	char host[HOST_MAX] = "localhost";
 	uint32_t random;
 	s->started_ms = clock_wall_ms();
 	(void)gethostname(host, sizeof host - 1);        /* a name for people; localhost will do */
 	random_bytes(&random, sizeof random);            /* in containers the same host and process come again and again */
-	(void)snprintf(s->replica, sizeof s->replica, "%s-%ld-%06x", host, (long)getpid(), (unsigned)(random & 0xffffff));
+	random &= 0xffffff;
+	if (name.n == 0) {
+		(void)snprintf(s->replica, sizeof s->replica, "%s-%ld-%06x", host, (long)getpid(), (unsigned)random);
+		return;
+	}
+	memcpy(s->replica, name.p, name.n);
+	(void)snprintf(s->replica + name.n, sizeof s->replica - name.n, "~%06x", (unsigned)random);
 }
 
 /* From a configuration in force to the end. */
@@ -534,10 +541,10 @@ int serve_main(const char *config_path, bool check_only)
 		return EXIT_STORE;
 	}
 	pthread_mutex_init(&s->lock, NULL);
-	name_replica(s);
 	struct config *c = read_config(s);
 	if (c == NULL)
 		return EXIT_CONFIG;
+	name_replica(s, c->file.server.name);
 	s->live = live_new(s, c);
 	s->host = xstrndup(c->host);
 	log_change(&s->log, (int)c->log_level, (enum log_format)c->log_format);

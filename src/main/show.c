@@ -58,6 +58,7 @@ static void add_process(const struct config *c, struct buf *b)
 	bool is_six = str_cut(c->host, ':', &head, &tail);
 	buf_fmt(&listen, is_six ? "[%.*s]:%d" : "%.*s:%d", STR_ARG(c->host), c->port);
 	buf_add(b, S("\"version\":1,\"server\":{"));
+	add_text(b, "name", c->file.server.name);
 	add_text(b, "listen", buf_str(&listen));
 	add_text(b, "public_url", c->public_url);
 	buf_add(b, S(",\"log\":{"));

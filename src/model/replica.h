@@ -13,7 +13,7 @@ enum { REPLICA_BEAT_MS = 5 * 1000, REPLICA_GONE_MS = 3 * REPLICA_BEAT_MS, REPLIC
 ENUM_TYPE(replica_state, REPLICA_STATE);
 
 #define REPLICA(X, E) \
-	X(E, STR,  id,         ,              RO,        0, 64, "Its name: host, process and a random part; new with every start.") \
+	X(E, STR,  id,         ,              RO,        0, 64, "Its name: server.name and a random part, or host, process and a random part; new with every start.") \
 	X(E, STR,  version,    ,              RO,        0, 64, "Of its program.") \
 	X(E, TIME, started_at, ,              RO,        0,  0, "When it began.") \
 	X(E, TIME, seen_at,    ,              RO | IDX,  0,  0, "Store time of its latest sign of life; there is one every five seconds.") \

@@ -207,7 +207,7 @@ class Cluster:
             path = types.SimpleNamespace(url=sink.url + '/' + name)
             storage = store.storage(*links[n].store) if links else store.storage()
             made = tocsin.config(place, sink=path, driver=store.name, **{'storage': storage, **conf})
-            self.replicas.append(Replica(name, place, made, env={**store.env, **(env or {})}))
+            self.replicas.append(Replica(name, place, made, env={'TOCSIN_NAME': name, **store.env, **(env or {})}))
             if links:
                 self.replicas[-1].link, self.replicas[-1].prefix = links[n], links[n].prefix
 

@@ -147,6 +147,14 @@ static void a_replica_is_gone_fifteen_seconds_after_it_was_seen(void **state)
 	assert_int_equal(replica_state_at(&r, 99000), REPLICA_LIVE);     /* clocks differ a little */
 }
 
+static void what_stays_of_an_id_is_what_stands_before_the_tilde(void **state)
+{
+	static const struct { const char *id, *seat; } row[] = { { "pod-3~00a1f2", "pod-3" }, { "web-0-4711-00a1f2", "" }, { "", "" }, { "~00a1f2", "" } };
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++)
+		assert_true(str_eq(replica_seat(str_c(row[i].id)), str_c(row[i].seat)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +166,7 @@ int main(void)
 		cmocka_unit_test(whoever_has_tried_it_comes_last),
 		cmocka_unit_test(a_holder_that_is_not_there_counts_for_nothing),
 		cmocka_unit_test(everybody_has_a_turn_before_it_is_anybodys),
+		cmocka_unit_test(what_stays_of_an_id_is_what_stands_before_the_tilde),
 		cmocka_unit_test(a_replica_is_gone_fifteen_seconds_after_it_was_seen),
 	};
 	return cmocka_run_group_tests_name("core/share", tests, NULL, NULL);

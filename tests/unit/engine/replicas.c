@@ -46,6 +46,67 @@ static void replicas_see_each_other_come_and_die(void **state)
 	assert_int_equal(METRIC(st->r, replicas_live), 2);
 }
 
+/* A replica that is called otherwise from now on, as the next process of a machine is. */
+static void replica_open_as(struct node *r, const char *name)
+{
+	replica_open(r);
+	r->setup.replica = str_c(name);
+	assert_int_equal(engine_configure(r->e, &r->setup), STORE_OK);
+}
+
+static void a_start_takes_the_sign_of_life_of_its_dead_predecessor_away(void **state)
+{
+	struct stage *st = *state;
+	replica_open_as(&st->r[2], "west~000001");
+	turn(st, 2 * REPLICA_BEAT_MS, 500);
+	assert_int_equal(METRIC(st->r, replicas_live), 3);
+	replica_die(&st->r[2]);
+	st->mono_ms += SECOND;
+	replica_open_as(&st->r[2], "west~000002");
+	tick(&st->r[2]);
+	assert_int_equal(count(st, KIND_replica), 3);
+	assert_non_null(stored(st, KIND_replica, S("west~000002")));
+	assert_int_equal(METRIC(&st->r[2], replicas_live), 3);
+	turn(st, 2 * REPLICA_BEAT_MS, 500);
+	assert_int_equal(METRIC(st->r, replicas_live), 3);
+}
+
+static void what_a_dead_predecessor_wrote_is_sent_at_once(void **state)
+{
+	struct stage *st = *state;
+	st->provider = 200;
+	replica_open_as(&st->r[2], "west~000001");
+	turn(st, 2 * REPLICA_BEAT_MS, 500);
+	for (int i = 0; i < 30; i++)
+		(void)post_event(&st->r[2], EVENT_TRIGGER, "web", "");
+	tick(&st->r[2]);
+	size_t had = st->n_sends;
+	replica_die(&st->r[2]);
+	replica_open_as(&st->r[2], "west~000002");
+	turn(st, REPLICA_BEAT_MS, 500);                           /* now everybody knows */
+	for (int i = 0; i < 30; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, "web", "");
+	tick(st->r);
+	turn(st, 5 * SECOND, 500);
+	assert_true(had <= 30);
+	assert_int_equal(st->n_sends, 60);
+}
+
+static void two_that_are_called_the_same_by_mistake_both_stay(void **state)
+{
+	struct stage *st = *state;
+	replica_die(st->r);
+	replica_die(&st->r[1]);
+	replica_open_as(st->r, "west~000001");
+	tick(st->r);
+	st->mono_ms += 100;
+	replica_open_as(&st->r[1], "west~000002");
+	turn(st, 3 * REPLICA_BEAT_MS, 500);
+	assert_int_equal(count(st, KIND_replica), 2);
+	assert_int_equal(METRIC(st->r, replicas_live), 2);
+	assert_int_equal(METRIC(&st->r[1], replicas_live), 2);
+}
+
 static void a_store_for_one_process_is_told_nothing(void **state)
 {
 	struct stage *st = *state;
@@ -661,6 +722,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SHARED(replicas_see_each_other_come_and_die),
+		SHARED(a_start_takes_the_sign_of_life_of_its_dead_predecessor_away),
+		SHARED(what_a_dead_predecessor_wrote_is_sent_at_once),
+		SHARED(two_that_are_called_the_same_by_mistake_both_stay),
 		SHARED(what_somebody_else_was_faster_with_is_not_looked_for_again),
 		ALONE(a_store_for_one_process_is_told_nothing),
 		SHARED(the_first_page_leaves_at_once_from_where_the_alert_came_in),

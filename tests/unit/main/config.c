@@ -247,6 +247,20 @@ static void the_environment_overrides_where_to_listen(void **state)
 	done(&t);
 }
 
+static void the_environment_says_what_a_replica_is_called(void **state)
+{
+	(void)state;
+	struct trial t;
+	load(&t, S("server: {name: eu-1}\nstorage: {driver: memory}\n"), "x.yaml", false);
+	assert_non_null(t.config);
+	assert_true(str_eq(t.config->file.server.name, S("eu-1")));
+	done(&t);
+	load(&t, S("# env: TOCSIN_NAME=pod-3\nserver: {name: eu-1}\nstorage: {driver: memory}\n"), "x.yaml", false);
+	assert_non_null(t.config);
+	assert_true(str_eq(t.config->file.server.name, S("pod-3")));
+	done(&t);
+}
+
 static void the_environment_names_region_and_table_where_the_file_does_not(void **state)
 {
 	static const struct { const char *text, *region, *table; } row[] = {
@@ -459,6 +473,7 @@ int main(void)
 		cmocka_unit_test(what_is_shown_reads_back_the_same_and_holds_no_secret),
 		cmocka_unit_test(as_json_it_is_the_same_tree),
 		cmocka_unit_test(the_environment_overrides_where_to_listen),
+		cmocka_unit_test(the_environment_says_what_a_replica_is_called),
 		cmocka_unit_test(the_environment_names_region_and_table_where_the_file_does_not),
 		cmocka_unit_test(without_secrets_the_rest_is_still_checked),
 		cmocka_unit_test(a_file_that_is_not_there_or_too_large_is_no_configuration),
