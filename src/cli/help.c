@@ -129,6 +129,7 @@ static void topic_environment(FILE *to)
 	      "TOCSIN_TOKEN   key to its API, made by `tocsin token create`\n"
 	      "TOCSIN_CONFIG  configuration file of serve and config, before ./tocsin.yaml\n"
 	      "HOST, PORT     override server.listen of the configuration\n"
+	      "TOCSIN_NAME    overrides server.name of the configuration\n"
 	      "NO_COLOR       no colours; CLICOLOR_FORCE=1 wants them in a pipe too\n"
 	      "LC_ALL, LC_CTYPE, LANG   symbols are plain ASCII unless UTF-8 is named\n"
 	      "A flag wins over its variable, a variable over the file.\n", to);

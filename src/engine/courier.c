@@ -4,6 +4,7 @@
  * claim is what keeps two replicas from sending the same page. A channel without room leaves its pages due; others overtake them. Where several
  * replicas work, whoever wrote a page reaches for it first, and whoever tried it in vain last (core/share.h). What it wrote itself it knows, and
  * claims without asking the store what is due; a look, once a second among others and every five alone, finds everything else, and what was missed.
+ * What has no room is known too, and put aside until there is some.
  */
 #include "engine/inside.h"
 #include "base/mutant.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, SCAN_MIN = 256, SCAN_MAX = 1 << 16, SETTLE_WITHIN_MS = 10 * 60 * 1000,
+enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, ASIDE_MAX = 4096, SCAN_MIN = 256, SCAN_MAX = 1 << 16, SETTLE_WITHIN_MS = 10 * 60 * 1000,
 	DELIVERY_ARENA = 2 << 20, FULL_MS = 250, DEEP_EVERY_MS = 1000, PEEK_ARENA = 8 << 20,
 	SEND_TAKES_MS = 11 * 1000 };     /* a send begins within 1 s of its read and ends within 10 s */
 
@@ -198,8 +199,8 @@ static bool is_settling(const struct engine *e, struct str page)
 	return false;
 }
 
-/* What to do about a page that is due. OTHERS: it is another replica's turn. KNOWN: its channel has no room, and it is remembered until it has;
- * NO_ROOM: it is not, and must be found again. */
+/* What to do about a page that is due. OTHERS: it is another replica's turn. KNOWN: its channel has no room, and it is remembered until it
+ * has; NO_ROOM: it is not, and must be found again. */
 enum look { LOOK_CLAIM, LOOK_OTHERS, LOOK_KNOWN, LOOK_NO_ROOM, LOOK_NEVER };
 
 /* Decoded in memory that is forgotten at once: of a crowded channel there may be very many. NULL: cannot be read. */
@@ -223,7 +224,8 @@ static enum look look_at(struct engine *e, struct arena *a, struct rooms *rooms,
 		return LOOK_OTHERS;
 	if (!is_settling(e, p->id) && takes(e, rooms, p->channel))
 		return LOOK_CLAIM;
-	return upcoming_add(&e->pages, d->due, p->id, p->channel) ? LOOK_KNOWN : LOOK_NO_ROOM;
+	bool is_known = e->pages.n < ASIDE_MAX && upcoming_add(&e->pages, d->due, p->id, p->channel);
+	return is_known ? LOOK_KNOWN : LOOK_NO_ROOM;     /* our own of the next moments must be known in any case */
 }
 
 /* Makes the claim of a due page a thing to do. */
@@ -266,7 +268,7 @@ static void begin_claims(struct engine *e, size_t n)
 }
 
 /* In a burst what comes in goes first: it is quickly over, and until it is in the store nobody knows of it. One that lasts must not hold up the
- * pages for longer than this; from then on the senders wait. due_ms: of the page that has been due for the longest time, of those to claim. */
+ * pages for longer than this; from then on the senders wait. due_ms: of the first page to claim. */
 static size_t claims_max(const struct engine *e, int64_t due_ms)
 {
 	bool is_behind = due_ms <= e->now_ms - e->now_err_ms - BEHIND_MS;
@@ -279,13 +281,7 @@ static void look_soon(struct engine *e)
 		e->next_page_ms = e->now_ms + FULL_MS;
 }
 
-/* No room for some of what is known: again when something comes back, or soon. */
-static void hold_known(struct engine *e)
-{
-	e->room_ms = e->now_ms + FULL_MS;
-}
-
-/* No room for some that are not known: the same, by a look. */
+/* No room for some that are not known: again by a look, when something comes back, or soon. */
 static void wait_for_room(struct engine *e)
 {
 	e->is_short_of_room = true;
@@ -312,31 +308,41 @@ static bool is_due_known(const struct engine *e)
 }
 
 /* n pages are to be claimed so far, of max at most; the first of them tells how many. */
-struct wish { struct engine *e; struct rooms rooms; size_t n, max; };
+struct claims { struct engine *e; struct rooms rooms; size_t n, max; };
 
-static bool is_wanted(void *ctx, const struct coming *c)
+static enum wish wish_of(void *ctx, const struct coming *c)
 {
-	struct wish *w = ctx;
-	if (w->n == w->max || !takes(w->e, &w->rooms, c->channel) || is_settling(w->e, c->id))
-		return false;
+	struct claims *w = ctx;
+	if (w->n == w->max)
+		return WISH_LATER;
+	if (is_settling(w->e, c->id) || !takes(w->e, &w->rooms, c->channel))
+		return WISH_ASIDE;
 	w->max = w->n == 0 ? claims_max(w->e, c->due_ms) : w->max;
 	w->n++;
-	return true;
+	return WISH_TAKE;
+}
+
+/* What was put aside, when something has come back, and now and then. */
+static void take_up(struct engine *e)
+{
+	if (e->pages.n_aside == 0 || e->now_ms < e->room_ms)
+		return;
+	upcoming_take_up(&e->pages);
+	e->room_ms = e->now_ms + FULL_MS;
 }
 
 /* Claims what is known to be due. When that is all out, and there was more than the look could take in, it is time for the next one. */
 static void claim_known(struct engine *e)
 {
 	struct coming due[CLAIMS_MAX];
-	if (!is_due_known(e) || e->now_ms < e->room_ms)
+	take_up(e);
+	if (!is_due_known(e))
 		return;
-	struct wish w = { e, rooms_new(e), 0, CLAIMS_MAX };
-	size_t n = upcoming_take(&e->pages, e->now_ms - e->now_err_ms, due, CLAIMS_MAX, is_wanted, &w);
+	struct claims w = { e, rooms_new(e), 0, CLAIMS_MAX };
+	size_t n = upcoming_take(&e->pages, e->now_ms - e->now_err_ms, due, CLAIMS_MAX, wish_of, &w);
 	begin_claims(e, n);
 	for (size_t i = 0; i < n; i++)
 		engine_todo(e, engine_own_job(e, CMD_CLAIM, due[i].id, due[i].channel));
-	if (is_due_known(e) && n < w.max)
-		hold_known(e);
 	if (e->hides_more_pages && !is_due_known(e))
 		e->next_page_ms = e->now_ms;
 }
@@ -348,15 +354,14 @@ struct sight { size_t n, due, max, seen[LOOK_NEVER + 1]; };
 static void plan_look(struct engine *e, const struct sight *v, size_t limit)
 {
 	size_t n = v->seen[LOOK_CLAIM];
-	bool is_full = v->n == limit, is_crowded = n == 0 && v->due == v->n && is_full && limit == e->page_scan && limit < SCAN_MAX;
+	bool is_full = v->n == limit, may_go_deeper = is_full && v->due == v->n && limit == e->page_scan && limit < SCAN_MAX;
+	bool is_crowded = may_go_deeper && (n == 0 || (n < v->max && v->seen[LOOK_KNOWN] > limit / 2));
 	scan_next(e, limit, v->n, is_crowded, n == v->max);
 	e->hides_more_pages = is_full && n > 0 && v->seen[LOOK_NO_ROOM] == 0;
 	if (is_crowded || (e->hides_more_pages && !is_due_known(e)))
 		e->next_page_ms = e->now_ms;
 	else if (is_full)
 		look_soon(e);
-	if (v->seen[LOOK_KNOWN] > 0 && n < v->max)
-		hold_known(e);
 	if (v->seen[LOOK_NO_ROOM] > 0)
 		wait_for_room(e);
 }
@@ -395,7 +400,7 @@ static void ask(struct engine *e)
 		e->page_scan = SCAN_MIN;
 	size_t limit = e->now_ms < e->deep_page_ms ? SCAN_MIN : e->page_scan;
 	e->next_page_ms = e->now_ms + engine_look_ahead_ms(e);
-	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->now_ms + engine_look_ahead_ms(e), limit, &docs);
+	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->next_page_ms, limit, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK) {
 		upcoming_begin(&e->pages);

@@ -254,18 +254,18 @@ static void refuse_all(struct engine *e, struct job **jobs, size_t n, enum store
 		e->env.reply(e->env.ctx, jobs[i], &a);
 }
 
-/* How long until the next look, or until something that is known becomes due, but not before from_ms. */
-static int64_t until(const struct engine *e, int64_t look_ms, const struct upcoming *u, int64_t from_ms)
+/* How long until the next look, or until something that is known becomes due. */
+static int64_t until(const struct engine *e, int64_t look_ms, const struct upcoming *u)
 {
-	int64_t known_ms = u->n > 0 ? u->least_ms + e->now_err_ms : INT64_MAX;
-	known_ms = known_ms < from_ms ? from_ms : known_ms;
+	int64_t known_ms = u->least_ms < INT64_MAX ? u->least_ms + e->now_err_ms : INT64_MAX;
 	return (known_ms < look_ms ? known_ms : look_ms) - e->now_ms;
 }
 
 static int64_t next_wake(const struct engine *e)
 {
-	int64_t in = LOOK_AHEAD_MS, timer = until(e, e->next_timer_ms, &e->timers, 0);
-	int64_t page = until(e, e->next_page_ms, &e->pages, e->room_ms);
+	int64_t in = LOOK_AHEAD_MS, timer = until(e, e->next_timer_ms, &e->timers), page = until(e, e->next_page_ms, &e->pages);
+	if (e->pages.n_aside > 0 && e->room_ms - e->now_ms < page)
+		page = e->room_ms - e->now_ms;
 	if (e->todo.n > 0)
 		return e->mono_ms;                        /* ends of attempts that came up while sending */
 	if (!e->is_quiet && timer < in)

@@ -67,8 +67,9 @@ struct engine {
 	int64_t next_page_ms;            /* for due pages; */
 	struct upcoming timers, pages;   /* what is known to become due before that, and is ours */
 	bool is_short_of_room;           /* a page that is due had no room, and is not among them */
-	int64_t room_ms;                 /* store time before which those that are due are not tried again: what is left of them has no room */
-	bool hides_more_pages;           /* the last look was filled up, and what was ours in it could go out */
+	int64_t room_ms;                 /* store time at which those that were put aside for want of room are looked through again */
+	bool hides_more_timers;          /* the last look was filled up */
+	bool hides_more_pages;           /* so was that one, and what was ours in it could go out */
 	struct janitor janitor;
 #ifdef MUT
 	int64_t cursor_ms;               /* of those who believe a due index may be read on from where they were */

@@ -27,7 +27,7 @@ static void wait_for(struct engine *e, struct job *j, int64_t pause_ms)
 }
 
 /* Not applied for sure, or one of ours that must be: worth another try while there is time. The end of a delivery is kept until the store takes
- * it, or the page would be sent again; timers and claims are simply found again. */
+ * it, or the page would be sent again; timers and claims are proposed again, or found again. */
 static bool is_passing(enum store_rc rc, const struct job *j)
 {
 	if (j->owner == NULL)
@@ -58,13 +58,15 @@ static void finish_own(struct engine *e, struct member *x)
 {
 	if (x->is_beyond)
 		engine_beyond(e, x->command->kind == CMD_TIMER ? KIND_incident : KIND_page, x->command->kind == CMD_TIMER ? x->command->incident : x->command->page);
-	else if (x->rc == STORE_CONFLICT && !MUTANT(4))
+	else if (x->rc == STORE_CONFLICT && x->command->kind != CMD_SETTLE && !MUTANT(4))
 		try_again(e, x->tag);
 	else if (x->rc != STORE_OK && !MUTANT(4))
 		look_again(e);
 	else if (x->end.outcome == OUT_CLAIMED)
 		e->claimed[e->n_claimed++] = (struct claimed){ arena_str(&e->step_mem, x->command->page), arena_str(&e->step_mem, x->end.incident),
 			x->end.attempt };
+	else if (x->command->kind == CMD_CLAIM)
+		e->room_ms = e->now_ms;                   /* the room that was meant for it is free */
 }
 
 /* Jittered, longer each time, and never past the deadline: whoever waits is told by then. */

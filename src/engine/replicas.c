@@ -22,10 +22,21 @@ static enum store_rc find_own(struct engine *e, uint64_t *ret_ver)
 	return rc;
 }
 
+/* Only who starts under our name takes our sign of life away, and believes us dead. */
+static void say_name_is_taken(struct engine *e)
+{
+	struct str seat = replica_seat(e->crew.me);
+	engine_log(e, LOG_WARN, S(""), "another replica that is called %.*s has started while this one runs: give each its own server.name or "
+	    "TOCSIN_NAME", STR_ARG(seat));
+}
+
 static void show_life(struct engine *e)
 {
 	struct replicas *r = &e->replicas;
+	uint64_t had = r->ver;
 	enum store_rc rc = r->is_ver_known ? STORE_OK : find_own(e, &r->ver);
+	if (rc == STORE_OK && had > 0 && r->ver == 0)
+		say_name_is_taken(e);
 	struct replica me = { .id = e->crew.me, .version = e->setup->version, .started_at = r->started_ms, .seen_at = e->now_ms,
 		.state = e->is_draining ? REPLICA_DRAINING : REPLICA_LIVE };
 	if (rc == STORE_OK)
@@ -33,10 +44,12 @@ static void show_life(struct engine *e)
 	engine_saw(e, rc);
 	r->is_ver_known = rc == STORE_OK;
 	r->ver += rc == STORE_OK;
+	if (rc == STORE_CONFLICT)
+		r->next_ms = e->now_ms;                   /* it is not there as we left it: again at once */
 }
 
-/* One try, at the version that was seen. */
-static void forget(struct engine *e, struct str id, uint64_t ver)
+/* One try, at the version that was seen. False: the store has other troubles. */
+static bool forget(struct engine *e, struct str id, uint64_t ver)
 {
 	struct store_write w = { .op = STORE_DELETE, .kind = KIND_replica, .id = id, .expect = ver, .due = STORE_NO_DUE, .expire = STORE_NO_DUE };
 	struct store_txn t = { .w = &w, .n = 1 };
@@ -44,6 +57,7 @@ static void forget(struct engine *e, struct str id, uint64_t ver)
 	rng_bytes(&e->rng, t.token.b, sizeof t.token.b);
 	store_commit(e->env.store, &t, &result, 1);
 	engine_saw(e, result.rc);
+	return result.rc == STORE_OK || result.rc == STORE_CONFLICT;
 }
 
 /* As listing keys of times begin. */
@@ -70,12 +84,13 @@ static void look_around(struct engine *e)
 	if (rc == STORE_OK) {
 		arena_reset(&e->replicas.mem);
 		e->crew.n_others = 0;
+		bool may_forget = true;
 		for (size_t i = 0; i < docs.n && e->crew.n_others < SHARE_OTHERS_MAX; i++) {
 			const struct store_doc *d = &docs.v[i];
 			if (str_eq(d->id, e->crew.me) || !str_starts(d->idx[state], S("live/")))
 				continue;
 			if (is_before_us(e, d->id, d->idx[by_seen]))
-				forget(e, d->id, d->ver);
+				may_forget = may_forget && forget(e, d->id, d->ver);
 			else
 				e->crew.others[e->crew.n_others++] = arena_str(&e->replicas.mem, d->id);
 		}
@@ -100,6 +115,6 @@ void engine_leave(struct engine *e)
 	struct replicas *r = &e->replicas;
 	if (!r->is_ver_known || r->ver == 0 || e->health != STORE_OK)
 		return;
-	forget(e, e->crew.me, r->ver);
+	(void)forget(e, e->crew.me, r->ver);
 	r->is_ver_known = false;
 }

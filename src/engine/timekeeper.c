@@ -23,11 +23,12 @@ void timekeeper_expect(struct engine *e, const struct dated *d)
 	expect(e, d->id, d->due_ms);
 }
 
-/* Makes those that are due and ours things to do; how many, and how many more are due. */
+/* Makes those that are due and ours things to do, as many as a step takes, and remembers the others of them. How many are ours, and how
+ * many more are due. */
 static size_t take_due(struct engine *e, const struct store_docs *docs, size_t *ret_left)
 {
 	size_t n = 0, left = 0;
-	for (size_t i = 0; i < docs->n && n < TIMERS_MAX; i++) {
+	for (size_t i = 0; i < docs->n; i++) {
 		const struct store_doc *d = &docs->v[i];
 		int64_t due = d->due + e->now_err_ms;
 #ifdef MUT
@@ -35,27 +36,34 @@ static size_t take_due(struct engine *e, const struct store_docs *docs, size_t *
 			continue;
 		e->cursor_ms = d->due;
 #endif
-		if (due > e->now_ms) {
-			expect(e, d->id, d->due);
-		} else if (engine_is_mine(e, d->id, NULL, d->due)) {
+		bool is_due = due <= e->now_ms, is_mine = is_due && engine_is_mine(e, d->id, NULL, d->due);
+		if (is_mine && n < TIMERS_MAX)
 			engine_todo(e, engine_own_job(e, CMD_TIMER, d->id, S("")));
-			n++;
-		} else {
-			left++;
-		}
+		else
+			expect(e, d->id, d->due);
+		n += is_mine;
+		left += is_due && !is_mine;
 	}
 	*ret_left = left;
 	return n;
 }
 
-/* A look that was filled up by what is due may hide more behind it: again at once, and further when all of that was the others' share. One that was
- * filled up by what is coming has seen no further than that; where that much comes the next one looks at more, as each costs a query for each shard. */
-static void scan_next(struct engine *e, const struct store_docs *docs, size_t taken, size_t left)
+static bool is_due_known(const struct engine *e)
+{
+	return e->timers.least_ms <= e->now_ms - e->now_err_ms;
+}
+
+/* A look that was filled up by what is due may hide more behind it: again when what is ours of it has begun, at once and further when all of
+ * it was the others' share. One that was filled up by what is coming has seen no further than that; where that much comes the next one looks at
+ * more, as each costs a query for each shard. */
+static void scan_next(struct engine *e, const struct store_docs *docs, size_t ours, size_t left)
 {
 	size_t seen = docs->n;
-	bool is_filled = seen == e->timer_scan, is_full = is_filled && taken + left == seen, is_coming = is_filled && taken + left < seen / 2;
-	bool is_hidden = is_full && taken == 0 && seen < TIMER_SCAN_MAX;
-	if (taken == TIMERS_MAX || (is_full && taken > 0) || is_hidden)
+	bool is_filled = seen == e->timer_scan, is_full = is_filled && ours + left == seen;
+	bool is_coming = is_filled && ours + left < seen / 2;
+	bool is_hidden = is_full && ours == 0 && seen < TIMER_SCAN_MAX;
+	e->hides_more_timers = is_full && ours > 0;
+	if (is_hidden || (e->hides_more_timers && !is_due_known(e)))
 		e->next_timer_ms = e->now_ms;
 	else if (!is_full && is_filled && docs->v[seen - 1].due + e->now_err_ms < e->next_timer_ms)
 		e->next_timer_ms = docs->v[seen - 1].due + e->now_err_ms;
@@ -70,11 +78,12 @@ static void ask(struct engine *e)
 	struct store_docs docs = { 0 };
 	if (e->timer_scan < TIMERS_MAX)
 		e->timer_scan = TIMERS_MAX;
-	enum store_rc rc = store_due(e->env.store, KIND_incident, 0, e->store_info.shards, e->now_ms + engine_look_ahead_ms(e), e->timer_scan, &docs);
+	int64_t until_ms = e->now_ms + engine_look_ahead_ms(e);
+	enum store_rc rc = store_due(e->env.store, KIND_incident, 0, e->store_info.shards, until_ms, e->timer_scan, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK) {
 		size_t left, n;
-		e->next_timer_ms = e->now_ms + engine_look_ahead_ms(e);
+		e->next_timer_ms = until_ms;
 		upcoming_begin(&e->timers);
 		n = take_due(e, &docs, &left);
 		scan_next(e, &docs, n, left);
@@ -90,6 +99,8 @@ static void take_known(struct engine *e)
 	size_t n = upcoming_take(&e->timers, e->now_ms - e->now_err_ms, due, TIMERS_MAX, NULL, NULL);
 	for (size_t i = 0; i < n; i++)
 		engine_todo(e, engine_own_job(e, CMD_TIMER, due[i].id, S("")));
+	if (e->hides_more_timers && !is_due_known(e))
+		e->next_timer_ms = e->now_ms;
 }
 
 void timekeeper_look(struct engine *e)

@@ -9,7 +9,7 @@ void upcoming_begin(struct upcoming *u)
 	if (u->mem.limit == 0)
 		u->mem = ARENA(TEXTS_FULL + TEXT_SPARE);
 	arena_reset(&u->mem);
-	u->n = 0;
+	u->n = u->n_aside = 0;
 	u->least_ms = INT64_MAX;
 }
 
@@ -17,6 +17,11 @@ void upcoming_free(struct upcoming *u)
 {
 	arena_free(&u->mem);
 	free(u->v);
+}
+
+static void count(struct upcoming *u, int64_t due_ms)
+{
+	u->least_ms = due_ms < u->least_ms ? due_ms : u->least_ms;
 }
 
 bool upcoming_add(struct upcoming *u, int64_t due_ms, struct str id, struct str channel)
@@ -30,24 +35,37 @@ bool upcoming_add(struct upcoming *u, int64_t due_ms, struct str id, struct str 
 		u->v = xrealloc(u->v, u->cap * sizeof *u->v);
 	}
 	u->v[u->n++] = (struct coming){ due_ms, arena_str(&u->mem, id), arena_str(&u->mem, channel) };
-	u->least_ms = due_ms < u->least_ms ? due_ms : u->least_ms;
+	count(u, due_ms);
 	return true;
 }
 
-size_t upcoming_take(struct upcoming *u, int64_t at_ms, struct coming *ret, size_t max, bool (*wants)(void *ctx, const struct coming *c), void *ctx)
+size_t upcoming_take(struct upcoming *u, int64_t at_ms, struct coming *ret, size_t max, upcoming_wish_f *wish, void *ctx)
 {
 	size_t taken = 0, kept = 0;
 	if (u->least_ms > at_ms)
 		return 0;
 	u->least_ms = INT64_MAX;
+	u->n_aside = 0;
 	for (size_t i = 0; i < u->n; i++) {
-		if (u->v[i].due_ms <= at_ms && taken < max && (wants == NULL || wants(ctx, &u->v[i]))) {
-			ret[taken++] = u->v[i];
+		struct coming *c = &u->v[i];
+		bool is_due = c->due_ms <= at_ms;
+		enum wish w = !is_due || taken == max ? WISH_LATER : wish ? wish(ctx, c) : WISH_TAKE;
+		if (w == WISH_TAKE) {
+			ret[taken++] = *c;
 			continue;
 		}
-		u->least_ms = u->v[i].due_ms < u->least_ms ? u->v[i].due_ms : u->least_ms;
-		u->v[kept++] = u->v[i];
+		if (w == WISH_LATER)
+			count(u, c->due_ms);
+		u->n_aside += w == WISH_ASIDE;
+		u->v[kept++] = *c;
 	}
 	u->n = kept;
 	return taken;
+}
+
+void upcoming_take_up(struct upcoming *u)
+{
+	u->n_aside = 0;
+	for (size_t i = 0; i < u->n; i++)
+		count(u, u->v[i].due_ms);
 }

@@ -1,6 +1,6 @@
 /* process.c - the part of a configuration that is about the process itself: where it listens, who may come in, where it stores.
  *
- * HOST and PORT in the environment override server.listen, because that is how containers say it.
+ * HOST and PORT in the environment override server.listen, and TOCSIN_NAME server.name, because that is how containers say it.
  */
 #include "main/loading.h"
 #include <arpa/inet.h>
@@ -75,8 +75,9 @@ static void read_name(struct load *l)
 	if (name->n && !check_id_form(*name))
 		FAULT(l, CODE_ID_FORM, S("server.name"), "server.name: must be %s", form);
 	if (env.n && (env.n > NAME_MAX_BYTES || !check_id_form(env)))
-		report_add(l->r, CODE_ID_FORM, (struct mark){ 0 }, "TOCSIN_NAME must be %s (the environment has TOCSIN_NAME=%.*s)", form, STR_ARG(env));
-	*name = env.n ? env : *name;
+		report_add(l->r, CODE_ID_FORM, (struct mark){ 0 }, "TOCSIN_NAME must be %s (the environment has TOCSIN_NAME=%.*s)", form,
+		    STR_ARG(env));
+	*name = env.n ? arena_str(&l->c->mem, env) : *name;
 }
 
 static bool is_loopback(struct str host)

@@ -510,6 +510,8 @@ static void name_replica(struct server *s, struct str name)
 	uint32_t random;
 	s->started_ms = clock_wall_ms();
 	(void)gethostname(host, sizeof host - 1);        /* a name for people; localhost will do */
+	for (char *tilde = host; (tilde = strchr(tilde, '~')) != NULL;)
+		*tilde = '-';                            /* stands behind a name that stays, core/share.h */
 	random_bytes(&random, sizeof random);            /* in containers the same host and process come again and again */
 	random &= 0xffffff;
 	if (name.n == 0) {

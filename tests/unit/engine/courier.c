@@ -212,6 +212,144 @@ static void pages_that_wait_for_room_are_known_and_not_looked_for_again(void **s
 	trickle(st, &st->r[1]);                                   /* what it found */
 }
 
+static void crowd(struct stage *st, size_t n)
+{
+	st->room[1] = 1;
+	for (size_t i = 0; i < n; i++) {
+		(void)post_event(st->r, EVENT_TRIGGER, "crowd", "");
+		if (st->r->n_jobs == 1024 || i + 1 == n)
+			tick(st->r);
+	}
+	st->mono_ms += SECOND;
+}
+
+static size_t sends_over(const struct stage *st, const char *channel)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < st->n_sends; i++)
+		n += str_eq(st->sends[i].channel, str_c(channel));
+	return n;
+}
+
+/* What a dead replica left: first those of a channel that has no room, behind them those of another. */
+static void two_crowds(struct stage *st, int hopeless, int others)
+{
+	st->room[0] = st->room[1] = 0;
+	for (int i = 0; i < hopeless + others; i++) {
+		if (i == hopeless)
+			tick(st->r);
+		(void)post_event(st->r, EVENT_TRIGGER, i < hopeless ? "crowd" : "web", "");
+		st->mono_ms += i == hopeless;
+	}
+	tick(st->r);
+	replica_die(st->r);
+	st->room[0] = st->room[1] = 32;
+	st->mono_ms += SECOND;
+}
+
+static void pages_with_room_do_not_wait_behind_a_crowd_that_has_none(void **state)
+{
+	enum { OTHERS = 300 };
+	static const int crowds[] = { 100, 250, 286, 400, 1500 };
+	for (size_t k = 0; k < COUNT(crowds); k++) {
+		stage_down(state);
+		*state = stage_open(false);
+		struct stage *st = *state;
+		two_crowds(st, crowds[k], OTHERS);
+		for (int64_t end = st->mono_ms + 2 * SECOND; st->mono_ms < end; st->mono_ms += 10) {
+			for (size_t i = 0; i < st->n_sends; i++)
+				if (st->sends[i].d && str_eq(st->sends[i].channel, S("hook")))
+					give_back(&st->sends[i], 200);
+			tick(&st->r[1]);
+		}
+		assert_int_equal(sends_over(st, "hook"), OTHERS);
+		assert_true(st->n_looks < 12);
+	}
+}
+
+static void a_new_page_leaves_at_once_while_others_wait_for_room(void **state)
+{
+	struct stage *st = *state;
+	st->room[1] = 1;
+	for (int i = 0; i < 50; i++)
+		(void)post_event(st->r, EVENT_TRIGGER, "crowd", "");
+	tick(st->r);
+	run(st->r, SECOND);
+	for (size_t i = 1; i <= 20; i++) {
+		run(st->r, 37 + 11 * (int64_t)i);
+		(void)post_event(st->r, EVENT_TRIGGER, "web", "");
+		tick(st->r);
+		assert_true(st->r->wake_ms <= st->mono_ms);
+		tick(st->r);
+		assert_int_equal(sends_over(st, "hook"), i);
+	}
+}
+
+static void nor_where_more_wait_than_can_be_remembered(void **state)
+{
+	struct stage *st = *state;
+	crowd(st, 9000);
+	replica_die(st->r);
+	struct node *r = &st->r[1];
+	run(r, 10 * SECOND);
+	for (size_t i = 1; i <= 10; i++) {
+		run(r, 137);
+		(void)post_event(r, EVENT_TRIGGER, "web", "");
+		tick(r);
+		tick(r);
+		assert_int_equal(sends_over(st, "hook"), i);
+	}
+}
+
+static void pages_that_need_not_go_do_not_keep_the_room_they_were_meant_for(void **state)
+{
+	enum { MANY = 40 };
+	struct stage *st = *state;
+	struct ask *x[MANY];
+	st->room[1] = 1;
+	for (int i = 0; i < MANY; i++)
+		x[i] = post_event(st->r, EVENT_TRIGGER, "crowd", "");
+	tick(st->r);
+	run(st->r, SECOND / 2);
+	for (int i = 0; i < MANY; i++)
+		(void)post_act(st->r, CMD_ACKNOWLEDGE, x[i]->got.incident->id);
+	tick(st->r);
+	(void)opened(st->r, "crowd", "");
+	give_back(&st->sends[0], 200);
+	for (int i = 0; i < MANY + 2 && st->n_sends == 1; i++) {
+		tick(st->r);
+		assert_true(st->n_sends == 2 || st->r->wake_ms <= st->mono_ms);
+	}
+	assert_int_equal(st->n_sends, 2);                         /* the clock has not moved */
+}
+
+static enum store_fault first_end_refused(struct stage *st, const struct store_txn *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->w[i].kind == KIND_page && str_eq(t->w[i].id, st->sends[0].page))
+			return STORE_FAULT_BUSY;
+	return STORE_FAULT_NONE;
+}
+
+static void a_page_whose_end_waits_to_be_stored_takes_nobodys_room(void **state)
+{
+	struct stage *st = *state;
+	st->room[1] = 1;
+	(void)post_event(st->r, EVENT_TRIGGER, "crowd", "");
+	tick(st->r);
+	tick(st->r);
+	st->on_commit = first_end_refused;
+	give_back(&st->sends[0], 200);
+	run(st->r, 31 * SECOND);                                  /* it is due again */
+	for (size_t i = 1; i < 20; i++) {
+		(void)opened(st->r, "crowd", "");
+		tick(st->r);
+		assert_int_equal(st->n_sends, i + 1);
+		give_back(&st->sends[i], 200);
+		tick(st->r);
+	}
+}
+
 static void every_channel_is_asked_for_its_room_however_many_there_are(void **state)
 {
 	enum { MANY = 40 };
@@ -244,17 +382,6 @@ static void every_channel_is_asked_for_its_room_however_many_there_are(void **st
 	st->room[CHANNELS - 1] = LOTS;
 	run(st->r, SECOND);
 	assert_int_equal(st->n_sends, MANY);
-}
-
-static void crowd(struct stage *st, size_t n)
-{
-	st->room[1] = 1;
-	for (size_t i = 0; i < n; i++) {
-		(void)post_event(st->r, EVENT_TRIGGER, "crowd", "");
-		if (st->r->n_jobs == 1024 || i + 1 == n)
-			tick(st->r);
-	}
-	st->mono_ms += SECOND;
 }
 
 static void a_crowded_channel_hides_nobody_however_many_wait(void **state)
@@ -606,6 +733,11 @@ int main(void)
 		ALONE(a_claim_that_took_too_long_is_not_used),
 		ALONE(a_channel_without_room_leaves_its_pages_due_and_the_others_go_on),
 		ALONE(pages_that_wait_for_room_are_known_and_not_looked_for_again),
+		ALONE(pages_with_room_do_not_wait_behind_a_crowd_that_has_none),
+		ALONE(a_new_page_leaves_at_once_while_others_wait_for_room),
+		ALONE(nor_where_more_wait_than_can_be_remembered),
+		ALONE(pages_that_need_not_go_do_not_keep_the_room_they_were_meant_for),
+		ALONE(a_page_whose_end_waits_to_be_stored_takes_nobodys_room),
 		ALONE(every_channel_is_asked_for_its_room_however_many_there_are),
 		ALONE(a_crowded_channel_hides_nobody_however_many_wait),
 		ALONE(nor_while_its_own_pages_trickle_out),

@@ -71,25 +71,36 @@ static void a_start_takes_the_sign_of_life_of_its_dead_predecessor_away(void **s
 	assert_int_equal(METRIC(st->r, replicas_live), 3);
 }
 
-static void what_a_dead_predecessor_wrote_is_sent_at_once(void **state)
+/* How late the last of many levels is that become due soon after a replica died and started again. */
+static int64_t latest_level(struct stage *st, const char *before, const char *after)
 {
-	struct stage *st = *state;
+	enum { MANY = 90 };
 	st->provider = 200;
-	replica_open_as(&st->r[2], "west~000001");
+	replica_open_as(&st->r[2], before);
 	turn(st, 2 * REPLICA_BEAT_MS, 500);
-	for (int i = 0; i < 30; i++)
-		(void)post_event(&st->r[2], EVENT_TRIGGER, "web", "");
-	tick(&st->r[2]);
-	size_t had = st->n_sends;
+	int64_t due_ms = st->mono_ms + 5 * MINUTE, last_ms = 0;
+	for (int i = 0; i < MANY; i++)
+		(void)post_event(&st->r[i % REPLICAS], EVENT_TRIGGER, "web", "");
+	turn(st, 5 * MINUTE - REPLICA_BEAT_MS - 2 * SECOND, 50);
 	replica_die(&st->r[2]);
-	replica_open_as(&st->r[2], "west~000002");
-	turn(st, REPLICA_BEAT_MS, 500);                           /* now everybody knows */
-	for (int i = 0; i < 30; i++)
-		(void)post_event(st->r, EVENT_TRIGGER, "web", "");
-	tick(st->r);
-	turn(st, 5 * SECOND, 500);
-	assert_true(had <= 30);
-	assert_int_equal(st->n_sends, 60);
+	turn(st, SECOND, 50);
+	replica_open_as(&st->r[2], after);
+	turn(st, 30 * SECOND, 50);
+	assert_int_equal(st->n_sends, 2 * MANY);
+	for (size_t i = MANY; i < st->n_sends; i++)
+		last_ms = st->sends[i].at_ms - due_ms > last_ms ? st->sends[i].at_ms - due_ms : last_ms;
+	return last_ms;
+}
+
+static void the_share_of_a_dead_predecessor_is_nobodys(void **state)
+{
+	assert_true(latest_level(*state, "west~000001", "west~000002") < 500);
+}
+
+static void and_without_a_name_it_is_a_turn_late(void **state)
+{
+	int64_t late_ms = latest_level(*state, "west-1", "west-2");
+	assert_true(late_ms >= SHARE_SLOT_MS && late_ms < SHARE_ANYBODY_MS);
 }
 
 static void two_that_are_called_the_same_by_mistake_both_stay(void **state)
@@ -101,8 +112,12 @@ static void two_that_are_called_the_same_by_mistake_both_stay(void **state)
 	tick(st->r);
 	st->mono_ms += 100;
 	replica_open_as(&st->r[1], "west~000002");
-	turn(st, 3 * REPLICA_BEAT_MS, 500);
+	size_t logs = st->n_logs;
+	turn(st, REPLICA_BEAT_MS + SECOND, 500);
+	assert_int_equal(st->n_logs - logs, 1);                   /* the first says so, and is back */
 	assert_int_equal(count(st, KIND_replica), 2);
+	turn(st, 2 * REPLICA_BEAT_MS, 500);
+	assert_int_equal(st->n_logs - logs, 1);
 	assert_int_equal(METRIC(st->r, replicas_live), 2);
 	assert_int_equal(METRIC(&st->r[1], replicas_live), 2);
 }
@@ -723,7 +738,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SHARED(replicas_see_each_other_come_and_die),
 		SHARED(a_start_takes_the_sign_of_life_of_its_dead_predecessor_away),
-		SHARED(what_a_dead_predecessor_wrote_is_sent_at_once),
+		SHARED(the_share_of_a_dead_predecessor_is_nobodys),
+		SHARED(and_without_a_name_it_is_a_turn_late),
 		SHARED(two_that_are_called_the_same_by_mistake_both_stay),
 		SHARED(what_somebody_else_was_faster_with_is_not_looked_for_again),
 		ALONE(a_store_for_one_process_is_told_nothing),

@@ -34,6 +34,37 @@ static void what_is_due_is_taken_once_in_the_order_it_came_and_the_rest_stays(vo
 	upcoming_free(&u);
 }
 
+static enum wish all_but(void *ctx, const struct coming *c)
+{
+	return str_eq(c->id, S("later")) ? WISH_LATER : str_eq(c->id, str_c(ctx)) ? WISH_ASIDE : WISH_TAKE;
+}
+
+static void what_is_put_aside_stays_and_calls_for_nothing(void **state)
+{
+	struct upcoming u = { 0 };
+	struct coming due[4];
+	char aside[] = "a";
+	(void)state;
+	upcoming_begin(&u);
+	add(&u, 10, "a");
+	add(&u, 20, "b");
+	add(&u, 90, "c");
+	assert_int_equal(upcoming_take(&u, 30, due, 4, all_but, aside), 1);
+	assert_true(str_eq(due[0].id, S("b")));
+	assert_int_equal(u.n_aside, 1);
+	assert_int_equal(u.least_ms, 90);
+	assert_int_equal(upcoming_take(&u, 30, due, 4, NULL, NULL), 0);
+	add(&u, 30, "later");
+	assert_int_equal(upcoming_take(&u, 30, due, 4, all_but, aside), 0);
+	assert_int_equal(u.least_ms, 30);                         /* of the one that stays due */
+	upcoming_take_up(&u);
+	assert_int_equal(u.n_aside, 0);
+	assert_int_equal(u.least_ms, 10);
+	assert_int_equal(upcoming_take(&u, 30, due, 4, NULL, NULL), 2);
+	assert_true(str_eq(due[0].id, S("a")));
+	upcoming_free(&u);
+}
+
 static void more_than_is_asked_for_is_due_still(void **state)
 {
 	struct upcoming u = { 0 };
@@ -86,6 +117,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_due_is_taken_once_in_the_order_it_came_and_the_rest_stays),
+		cmocka_unit_test(what_is_put_aside_stays_and_calls_for_nothing),
 		cmocka_unit_test(more_than_is_asked_for_is_due_still),
 		cmocka_unit_test(what_does_not_fit_is_refused_and_a_new_beginning_makes_room),
 		cmocka_unit_test(names_of_any_length_are_kept_or_refused),
