@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, ASIDE_MAX = 4096, SCAN_MIN = 256, SCAN_MAX = 1 << 16, SETTLE_WITHIN_MS = 10 * 60 * 1000,
-	DELIVERY_ARENA = 2 << 20, FULL_MS = 250, DEEP_EVERY_MS = 1000, PEEK_ARENA = 8 << 20,
+enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, ASIDE_MAX = 4096, CROWD_MAX = 2048, SCAN_MIN = 256, SCAN_MAX = 1 << 16,
+	SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250, DEEP_EVERY_MS = 1000, PEEK_ARENA = 8 << 20,
 	SEND_TAKES_MS = 11 * 1000 };     /* a send begins within 1 s of its read and ends within 10 s */
 
 static const struct outlet *outlet_find(const struct setup *s, struct str id)
@@ -355,7 +355,7 @@ static void plan_look(struct engine *e, const struct sight *v, size_t limit)
 {
 	size_t n = v->seen[LOOK_CLAIM];
 	bool is_full = v->n == limit, may_go_deeper = is_full && v->due == v->n && limit == e->page_scan && limit < SCAN_MAX;
-	bool is_crowded = may_go_deeper && (n == 0 || (n < v->max && v->seen[LOOK_KNOWN] > limit / 2));
+	bool is_crowded = may_go_deeper && (n == 0 || (n < v->max && limit < CROWD_MAX && v->seen[LOOK_KNOWN] > limit / 2));
 	scan_next(e, limit, v->n, is_crowded, n == v->max);
 	e->hides_more_pages = is_full && n > 0 && v->seen[LOOK_NO_ROOM] == 0;
 	if (is_crowded || (e->hides_more_pages && !is_due_known(e)))

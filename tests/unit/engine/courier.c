@@ -267,6 +267,19 @@ static void pages_with_room_do_not_wait_behind_a_crowd_that_has_none(void **stat
 	}
 }
 
+static void a_crowd_that_trickles_out_is_looked_behind_so_far_and_no_further(void **state)
+{
+	struct stage *st = *state;
+	two_crowds(st, 5000, 1);
+	for (size_t k = 0, i = 0; k < 40; k++, st->mono_ms += 50) {
+		tick(&st->r[1]);
+		for (size_t end = st->n_sends; i < end; i++)
+			give_back(&st->sends[i], 200);
+	}
+	assert_true(st->n_sends > 1000);
+	assert_int_equal(st->deepest_look, 2048);                 /* as each look reads them all */
+}
+
 static void a_new_page_leaves_at_once_while_others_wait_for_room(void **state)
 {
 	struct stage *st = *state;
@@ -734,6 +747,7 @@ int main(void)
 		ALONE(a_channel_without_room_leaves_its_pages_due_and_the_others_go_on),
 		ALONE(pages_that_wait_for_room_are_known_and_not_looked_for_again),
 		ALONE(pages_with_room_do_not_wait_behind_a_crowd_that_has_none),
+		ALONE(a_crowd_that_trickles_out_is_looked_behind_so_far_and_no_further),
 		ALONE(a_new_page_leaves_at_once_while_others_wait_for_room),
 		ALONE(nor_where_more_wait_than_can_be_remembered),
 		ALONE(pages_that_need_not_go_do_not_keep_the_room_they_were_meant_for),

@@ -50,7 +50,7 @@ struct stage {
 	size_t n_sends;
 	size_t n_commits, most_writes;   /* transactions seen, and the largest */
 	size_t n_reads, n_logs;
-	size_t n_looks;                  /* for what is due */
+	size_t n_looks, deepest_look;    /* for what is due; how many documents were asked for at most */
 	enum store_fault (*on_commit)(struct stage *st, const struct store_txn *t);
 	enum store_fault (*on_read)(struct stage *st);
 	bool is_inside;                  /* a hook that uses the store itself is not called again */
@@ -150,8 +150,10 @@ FOR_TESTS enum store_rc stage_now(struct store *s, int64_t *ret_ms, int64_t *ret
 FOR_TESTS enum store_rc stage_due(struct store *s, store_kind kind, unsigned shard_lo, unsigned shard_hi, int64_t due_le, size_t limit,
     struct store_docs *out)
 {
-	stage_of(s)->n_looks++;
-	return stage_of(s)->real.due(s, kind, shard_lo, shard_hi, due_le, limit, out);
+	struct stage *st = stage_of(s);
+	st->n_looks++;
+	st->deepest_look = limit > st->deepest_look ? limit : st->deepest_look;
+	return st->real.due(s, kind, shard_lo, shard_hi, due_le, limit, out);
 }
 
 FOR_TESTS enum store_fault plan_commit(void *ctx, const struct store_txn *t)
