@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, ASIDE_MAX = 4096, CROWD_MAX = 2048, SCAN_MIN = 256, SCAN_MAX = 1 << 16,
+enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, ASIDE_MAX = 4096, CROWD_MAX = 2048, CLIMB_EVERY_MS = 4000, SCAN_MIN = 256, SCAN_MAX = 1 << 16,
 	SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250, DEEP_EVERY_MS = 1000, PEEK_ARENA = 8 << 20,
 	SEND_TAKES_MS = 11 * 1000 };     /* a send begins within 1 s of its read and ends within 10 s */
 
@@ -152,12 +152,14 @@ void courier_send(struct engine *e)
 {
 	enum { SOME = STORE_GET_MAX / 2 };
 	int64_t claimed_ms = e->mono_ms;                  /* of this step, so before the commit */
-	size_t i = 0;
+	size_t i = 0, out = e->sends_out;
 	for (; i < e->n_claimed && is_in_time(e, claimed_ms); i += SOME)
 		send_some(e, e->claimed + i, e->n_claimed - i < SOME ? e->n_claimed - i : SOME);
 	if (i < e->n_claimed)
 		engine_log(e, LOG_WARN, S(""), "the store took so long that the claims of %zu pages would end before they are sent; they are tried again",
 		    e->n_claimed - i);
+	if (e->sends_out - out < e->n_claimed)
+		e->room_ms = e->now_ms;                   /* not all went out: there is room */
 	e->n_claimed = 0;
 }
 
@@ -173,19 +175,14 @@ static struct rooms rooms_new(struct engine *e)
 	return r;
 }
 
-/* A channel that is not configured takes everything: its pages are to fail, and soon. */
-static bool takes(struct engine *e, struct rooms *r, struct str channel)
+/* How many more that channel takes. NULL: it is not configured and takes everything, as its pages are to fail, and soon. */
+static size_t *room_of(struct engine *e, struct rooms *r, struct str channel)
 {
 	const struct outlet *o = outlet_find(e->setup, channel);
 	size_t *left = o ? &r->left[o - e->setup->outlets] : NULL;
-	if (left == NULL)
-		return true;
-	if (*left == NOT_ASKED)
+	if (left && *left == NOT_ASKED)
 		*left = e->env.send_room(e->env.ctx, channel);
-	if (*left == 0)
-		return false;
-	--*left;
-	return true;
+	return left;
 }
 
 /* The end of its latest attempt is known and not stored yet: it may have been delivered. */
@@ -197,6 +194,17 @@ static bool is_settling(const struct engine *e, struct str page)
 			return true;
 	}
 	return false;
+}
+
+/* Whether a page that is due can be claimed now. Then the room is spent. */
+static bool takes(struct engine *e, struct rooms *r, struct str page, struct str channel)
+{
+	size_t *left = room_of(e, r, channel);
+	if ((left && *left == 0) || is_settling(e, page))
+		return false;
+	if (left)
+		--*left;
+	return true;
 }
 
 /* What to do about a page that is due. OTHERS: it is another replica's turn. KNOWN: its channel has no room, and it is remembered until it
@@ -222,7 +230,7 @@ static enum look look_at(struct engine *e, struct arena *a, struct rooms *rooms,
 		return LOOK_NEVER;
 	if (!engine_is_mine(e, p->incident, p, d->due))
 		return LOOK_OTHERS;
-	if (!is_settling(e, p->id) && takes(e, rooms, p->channel))
+	if (takes(e, rooms, p->id, p->channel))
 		return LOOK_CLAIM;
 	bool is_known = e->pages.n < ASIDE_MAX && upcoming_add(&e->pages, d->due, p->id, p->channel);
 	return is_known ? LOOK_KNOWN : LOOK_NO_ROOM;     /* our own of the next moments must be known in any case */
@@ -288,18 +296,20 @@ static void wait_for_room(struct engine *e)
 	look_soon(e);
 }
 
-/* A page that becomes due before the next look. What is another's, that one sees coming, or finds. */
-static void expect(struct engine *e, const struct page *p, int64_t due_ms)
+/* A page that becomes due before that time. What is another's, that one sees coming, or finds. */
+static void expect(struct engine *e, const struct page *p, int64_t due_ms, int64_t before_ms)
 {
 	int64_t at_ms = due_ms + e->now_err_ms;
-	if (p && at_ms < e->next_page_ms && engine_is_mine(e, p->incident, p, due_ms) && !upcoming_add(&e->pages, due_ms, p->id, p->channel))
+	if (p && at_ms < before_ms && engine_is_mine(e, p->incident, p, due_ms) && !upcoming_add(&e->pages, due_ms, p->id, p->channel))
 		e->next_page_ms = at_ms;
 }
 
+/* What was just written is remembered even if a look comes next: that may not reach it. */
 void courier_expect(struct engine *e, const struct dated *d)
 {
+	int64_t soon_ms = e->now_ms + engine_look_ahead_ms(e);
 	if (!e->is_draining)
-		expect(e, d->obj, d->due_ms);
+		expect(e, d->obj, d->due_ms, e->next_page_ms > soon_ms ? e->next_page_ms : soon_ms);
 }
 
 static bool is_due_known(const struct engine *e)
@@ -315,7 +325,7 @@ static enum wish wish_of(void *ctx, const struct coming *c)
 	struct claims *w = ctx;
 	if (w->n == w->max)
 		return WISH_LATER;
-	if (is_settling(w->e, c->id) || !takes(w->e, &w->rooms, c->channel))
+	if (!takes(w->e, &w->rooms, c->id, c->channel))
 		return WISH_ASIDE;
 	w->max = w->n == 0 ? claims_max(w->e, c->due_ms) : w->max;
 	w->n++;
@@ -350,12 +360,23 @@ static void claim_known(struct engine *e)
 /* What a look found: how many documents, how many of them due, how many to claim at most, and what was done about these. */
 struct sight { size_t n, due, max, seen[LOOK_NEVER + 1]; };
 
+/* Whether most of it cannot go out: then what can may stand behind it. Each look reads all of them, so it goes far now and then only. */
+static bool is_trickle(const struct engine *e, const struct sight *v, size_t limit)
+{
+	size_t held = v->seen[LOOK_KNOWN] + v->seen[LOOK_NO_ROOM];
+	return held > 0 && held + v->seen[LOOK_OTHERS] > limit / 2 && (limit < CROWD_MAX || e->now_ms >= e->climb_ms);
+}
+
 /* When to look again after a look at `limit` documents. */
 static void plan_look(struct engine *e, const struct sight *v, size_t limit)
 {
 	size_t n = v->seen[LOOK_CLAIM];
 	bool is_full = v->n == limit, may_go_deeper = is_full && v->due == v->n && limit == e->page_scan && limit < SCAN_MAX;
-	bool is_crowded = may_go_deeper && (n == 0 || (n < v->max && limit < CROWD_MAX && v->seen[LOOK_KNOWN] > limit / 2));
+	bool is_crowded = may_go_deeper && (n == 0 || (n < v->max && is_trickle(e, v, limit)));
+	if (limit >= CROWD_MAX && n > 0 && !is_crowded && e->now_ms >= e->climb_ms)
+		e->climb_ms = e->now_ms + CLIMB_EVERY_MS;
+	if (limit > CROWD_MAX && n > 0 && !is_crowded)
+		e->page_scan = CROWD_MAX;
 	scan_next(e, limit, v->n, is_crowded, n == v->max);
 	e->hides_more_pages = is_full && n > 0 && v->seen[LOOK_NO_ROOM] == 0;
 	if (is_crowded || (e->hides_more_pages && !is_due_known(e)))
@@ -379,7 +400,7 @@ static void claim(struct engine *e, const struct store_docs *docs, size_t limit)
 		bool is_due = d->due + e->now_err_ms <= e->now_ms;
 		v.due += is_due;
 		if (!is_due || v.seen[LOOK_CLAIM] == v.max) {
-			expect(e, peek(e, &mem, d), d->due);
+			expect(e, peek(e, &mem, d), d->due, e->next_page_ms);
 			continue;
 		}
 		enum look look = look_at(e, &mem, &rooms, d);
@@ -403,11 +424,12 @@ static void ask(struct engine *e)
 	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->next_page_ms, limit, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK) {
-		upcoming_begin(&e->pages);
+		upcoming_seen(&e->pages, docs.n == limit ? docs.v[limit - 1].due : INT64_MAX);
 		e->is_short_of_room = false;
 		claim(e, &docs, limit);
 	} else {
 		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
+		e->hides_more_pages = false;
 	}
 	store_docs_free(&docs);
 }
@@ -416,8 +438,7 @@ void courier_look(struct engine *e)
 {
 	if (e->is_draining)
 		return;
-	if (e->now_ms < e->next_page_ms)
-		claim_known(e);
-	else
-		ask(e);
+	bool is_look = e->now_ms >= e->next_page_ms && !(e->was_look && is_due_known(e));
+	(is_look ? ask : claim_known)(e);
+	e->was_look = is_look;
 }

@@ -16,7 +16,7 @@ struct replicas {
 	struct arena mem;
 	uint64_t ver;                    /* of our document; counts when it is known */
 	bool is_ver_known;
-	int64_t started_ms, next_ms;     /* store time of our first sign of life, and of the next one */
+	int64_t started_ms, shown_ms, next_ms;   /* store time of our first sign of life, of the latest that was stored, and of the next one */
 };
 
 /* Jobs that must be tried again later (the store was busy, or somebody else wrote first). */
@@ -68,13 +68,15 @@ struct engine {
 	struct upcoming timers, pages;   /* what is known to become due before that, and is ours */
 	bool is_short_of_room;           /* a page that is due had no room, and is not among them */
 	int64_t room_ms;                 /* store time at which those that were put aside for want of room are looked through again */
-	bool hides_more_timers;          /* the last look was filled up */
-	bool hides_more_pages;           /* so was that one, and what was ours in it could go out */
+	bool hides_more_timers;          /* the last look was filled up by what is due, some of it ours */
+	bool hides_more_pages;           /* so was that one, and what was ours of it could go out */
+	bool was_look;                   /* for pages, in the step before: what is known comes first now */
 	struct janitor janitor;
 #ifdef MUT
 	int64_t cursor_ms;               /* of those who believe a due index may be read on from where they were */
 #endif
 	size_t page_scan, timer_scan;    /* how much of what is due to look at; grows while the first of it is not for us, or has no room */
+	int64_t climb_ms;                /* store time before which no look goes far behind a crowd that trickles out */
 	int64_t deep_page_ms;            /* store time before which only the first pages are looked at, however far page_scan reaches */
 	int64_t next_beyond_log_ms;      /* store time before which a document that a newer program wrote is not spoken of again */
 };

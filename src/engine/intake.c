@@ -39,6 +39,7 @@ static bool is_passing(enum store_rc rc, const struct job *j)
 static void look_again(struct engine *e)
 {
 	e->next_timer_ms = e->next_page_ms = e->now_ms + rng_between(&e->rng, 20, 200);
+	e->hides_more_timers = e->hides_more_pages = false;
 	upcoming_begin(&e->timers);
 	upcoming_begin(&e->pages);
 }
@@ -56,17 +57,18 @@ static void try_again(struct engine *e, const struct job *j)
 
 static void finish_own(struct engine *e, struct member *x)
 {
+	bool is_claimed = x->rc == STORE_OK && x->end.outcome == OUT_CLAIMED;
+	if (x->command->kind == CMD_CLAIM && !is_claimed)
+		e->room_ms = e->now_ms;                   /* the room that was meant for it is free */
 	if (x->is_beyond)
 		engine_beyond(e, x->command->kind == CMD_TIMER ? KIND_incident : KIND_page, x->command->kind == CMD_TIMER ? x->command->incident : x->command->page);
 	else if (x->rc == STORE_CONFLICT && x->command->kind != CMD_SETTLE && !MUTANT(4))
 		try_again(e, x->tag);
 	else if (x->rc != STORE_OK && !MUTANT(4))
 		look_again(e);
-	else if (x->end.outcome == OUT_CLAIMED)
+	else if (is_claimed)
 		e->claimed[e->n_claimed++] = (struct claimed){ arena_str(&e->step_mem, x->command->page), arena_str(&e->step_mem, x->end.incident),
 			x->end.attempt };
-	else if (x->command->kind == CMD_CLAIM)
-		e->room_ms = e->now_ms;                   /* the room that was meant for it is free */
 }
 
 /* Jittered, longer each time, and never past the deadline: whoever waits is told by then. */

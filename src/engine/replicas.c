@@ -22,10 +22,13 @@ static enum store_rc find_own(struct engine *e, uint64_t *ret_ver)
 	return rc;
 }
 
-/* Only who starts under our name takes our sign of life away, and believes us dead. */
+/* Our sign of life is not there any more. If it is not old enough to have been cleaned up, somebody has started under our name and believes us
+ * dead. */
 static void say_name_is_taken(struct engine *e)
 {
 	struct str seat = replica_seat(e->crew.me);
+	if (seat.n == 0 || e->now_ms - e->replicas.shown_ms > REPLICA_KEPT_MS / 2)
+		return;
 	engine_log(e, LOG_WARN, S(""), "another replica that is called %.*s has started while this one runs: give each its own server.name or "
 	    "TOCSIN_NAME", STR_ARG(seat));
 }
@@ -34,6 +37,7 @@ static void show_life(struct engine *e)
 {
 	struct replicas *r = &e->replicas;
 	uint64_t had = r->ver;
+	bool was_known = r->is_ver_known;
 	enum store_rc rc = r->is_ver_known ? STORE_OK : find_own(e, &r->ver);
 	if (rc == STORE_OK && had > 0 && r->ver == 0)
 		say_name_is_taken(e);
@@ -44,7 +48,8 @@ static void show_life(struct engine *e)
 	engine_saw(e, rc);
 	r->is_ver_known = rc == STORE_OK;
 	r->ver += rc == STORE_OK;
-	if (rc == STORE_CONFLICT)
+	r->shown_ms = rc == STORE_OK ? e->now_ms : r->shown_ms;
+	if (rc == STORE_CONFLICT && was_known)
 		r->next_ms = e->now_ms;                   /* it is not there as we left it: again at once */
 }
 
@@ -73,27 +78,33 @@ static bool is_before_us(struct engine *e, struct str id, struct str seen)
 	return ours.n > 0 && str_eq(replica_seat(id), ours) && str_cmp(seen, time_key(e, e->replicas.started_ms)) < 0;
 }
 
-/* The listing keys say all there is to know: no body is read. */
+/* The others among these that are alive; listing keys say all there is to know. An earlier life of ours is taken off the list. */
+static void meet(struct engine *e, const struct store_docs *docs, int by_seen)
+{
+	int state = desc_key_index(&replica_entity, S("state"));
+	bool may_forget = true;
+	for (size_t i = 0; i < docs->n && e->crew.n_others < SHARE_OTHERS_MAX; i++) {
+		const struct store_doc *d = &docs->v[i];
+		if (str_eq(d->id, e->crew.me) || !str_starts(d->idx[state], S("live/")))
+			continue;
+		if (is_before_us(e, d->id, d->idx[by_seen]))
+			may_forget = may_forget && forget(e, d->id, d->ver);
+		else
+			e->crew.others[e->crew.n_others++] = arena_str(&e->replicas.mem, d->id);
+	}
+}
+
 static void look_around(struct engine *e)
 {
 	struct store_docs docs = { 0 };
 	struct str since = time_key(e, e->now_ms - (MUTANT(44) ? REPLICA_KEPT_MS : REPLICA_GONE_MS));
-	int by_seen = desc_key_index(&replica_entity, S("seen_at")), state = desc_key_index(&replica_entity, S("state"));
+	int by_seen = desc_key_index(&replica_entity, S("seen_at"));
 	enum store_rc rc = store_list(e->env.store, KIND_replica, by_seen, since, S(""), true, SHARE_OTHERS_MAX + 1, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK) {
 		arena_reset(&e->replicas.mem);
 		e->crew.n_others = 0;
-		bool may_forget = true;
-		for (size_t i = 0; i < docs.n && e->crew.n_others < SHARE_OTHERS_MAX; i++) {
-			const struct store_doc *d = &docs.v[i];
-			if (str_eq(d->id, e->crew.me) || !str_starts(d->idx[state], S("live/")))
-				continue;
-			if (is_before_us(e, d->id, d->idx[by_seen]))
-				may_forget = may_forget && forget(e, d->id, d->ver);
-			else
-				e->crew.others[e->crew.n_others++] = arena_str(&e->replicas.mem, d->id);
-		}
+		meet(e, &docs, by_seen);
 		atomic_store_explicit(&e->metrics.replicas_live, (int64_t)e->crew.n_others + !e->is_draining, memory_order_relaxed);
 	}
 	store_docs_free(&docs);

@@ -89,6 +89,7 @@ static void ask(struct engine *e)
 		scan_next(e, &docs, n, left);
 	} else {
 		e->next_timer_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
+		e->hides_more_timers = false;
 	}
 	store_docs_free(&docs);
 }

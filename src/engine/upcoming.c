@@ -7,7 +7,7 @@ enum { UPCOMING_MAX = 8192, TEXTS_FULL = 1 << 20, TEXT_SPARE = 1 << 16 };
 void upcoming_begin(struct upcoming *u)
 {
 	if (u->mem.limit == 0)
-		u->mem = ARENA(TEXTS_FULL + TEXT_SPARE);
+		u->mem = u->spare = ARENA(TEXTS_FULL + TEXT_SPARE);
 	arena_reset(&u->mem);
 	u->n = u->n_aside = 0;
 	u->least_ms = INT64_MAX;
@@ -16,12 +16,28 @@ void upcoming_begin(struct upcoming *u)
 void upcoming_free(struct upcoming *u)
 {
 	arena_free(&u->mem);
+	arena_free(&u->spare);
 	free(u->v);
 }
 
 static void count(struct upcoming *u, int64_t due_ms)
 {
 	u->least_ms = due_ms < u->least_ms ? due_ms : u->least_ms;
+}
+
+void upcoming_seen(struct upcoming *u, int64_t before_ms)
+{
+	struct upcoming old = *u;
+	u->mem = old.spare;
+	u->spare = old.mem;
+	upcoming_begin(u);
+	for (size_t i = 0; i < old.n; i++) {
+		const struct coming *c = &old.v[i];
+		if (c->due_ms < before_ms)
+			continue;
+		u->v[u->n++] = (struct coming){ c->due_ms, arena_str(&u->mem, c->id), arena_str(&u->mem, c->channel) };
+		count(u, c->due_ms);
+	}
 }
 
 bool upcoming_add(struct upcoming *u, int64_t due_ms, struct str id, struct str channel)

@@ -1,7 +1,7 @@
 /* upcoming.h - what this replica knows to become due, so that it need not ask. Inside engine/ only.
  *
  * What it has written itself since the last look, and what that look saw coming. Asking the store what is due costs a query for each shard; an
- * entry here costs none. It is a hint and nothing else: each look begins it anew, whatever is missing here the next look finds, and claims and
+ * entry here costs none. It is a hint and nothing else: each look begins it anew as far as it sees, whatever is missing here a look finds, and claims and
  * levels are decided on fresh documents whoever proposed them. What only this replica knows, that a page has just been sent, is asked beside it.
  *
  * What is due and cannot be had now, as its channel has no room, is put aside: it stays, and calls for nothing until it is taken up again.
@@ -12,7 +12,7 @@
 
 struct coming { int64_t due_ms; struct str id, channel; };       /* channel: of a page */
 struct upcoming {
-	struct arena mem;                /* of the texts */
+	struct arena mem, spare;         /* of the texts; what they are moved to */
 	struct coming *v;
 	size_t n, cap;
 	int64_t least_ms;                /* the earliest of those that are not put aside; INT64_MAX: there are none */
@@ -21,6 +21,8 @@ struct upcoming {
 
 void upcoming_begin(struct upcoming *u);                         /* empty; all zero before the first time */
 void upcoming_free(struct upcoming *u);
+/* A look has seen all that is due before that time: those are forgotten, and the others call again. */
+void upcoming_seen(struct upcoming *u, int64_t before_ms);
 /* False: full, and the store must be asked at that time. */
 bool upcoming_add(struct upcoming *u, int64_t due_ms, struct str id, struct str channel) MUST_USE;
 /* Whether one that is due is to be taken now, stays due, or is put aside. */

@@ -267,17 +267,51 @@ static void pages_with_room_do_not_wait_behind_a_crowd_that_has_none(void **stat
 	}
 }
 
-static void a_crowd_that_trickles_out_is_looked_behind_so_far_and_no_further(void **state)
+/* Everything that is out comes back, and one more page leaves at once: of the channel that is not crowded. */
+static void pour(struct stage *st, struct node *r, size_t *back)
+{
+	size_t had = sends_over(st, "hook");
+	for (size_t end = st->n_sends; *back < end; ++*back)
+		give_back(&st->sends[*back], 200);
+	(void)post_event(r, EVENT_TRIGGER, "web", "");
+	for (int i = 0; i < 3; i++)
+		tick(r);
+	assert_int_equal(sends_over(st, "hook"), had + 1);
+	st->mono_ms += 50;
+}
+
+static void nor_behind_a_crowd_of_which_some_come_back_all_the_time(void **state)
+{
+	static const int crowds[] = { 1000, 6000 };
+	for (size_t k = 0; k < COUNT(crowds); k++) {
+		size_t back = 0;
+		stage_down(state);
+		*state = stage_open(false);
+		struct stage *st = *state;
+		two_crowds(st, crowds[k], 0);
+		for (int i = 0; i < 25; i++)
+			pour(st, &st->r[1], &back);
+		assert_true(sends_over(st, "slow") > 500);
+	}
+}
+
+static void what_the_dead_left_behind_a_crowd_that_trickles_out_leaves_within_ten_seconds(void **state)
 {
 	struct stage *st = *state;
-	two_crowds(st, 5000, 1);
-	for (size_t k = 0, i = 0; k < 40; k++, st->mono_ms += 50) {
+	size_t looks[2] = { 0 };
+	two_crowds(st, 7500, 1);
+	st->room[1] = 4;
+	for (int64_t end = st->mono_ms + 9 * SECOND; st->mono_ms < end; st->mono_ms += 50) {
+		st->deepest_look = 0;
 		tick(&st->r[1]);
-		for (size_t end = st->n_sends; i < end; i++)
-			give_back(&st->sends[i], 200);
+		looks[st->deepest_look > 2048]++;
+		for (size_t i = st->n_sends > 8 ? st->n_sends - 8 : 0; i < st->n_sends; i++)
+			if (st->sends[i].d)
+				give_back(&st->sends[i], 200);
 	}
-	assert_true(st->n_sends > 1000);
-	assert_int_equal(st->deepest_look, 2048);                 /* as each look reads them all */
+	assert_int_equal(sends_over(st, "hook"), 1);
+	assert_true(sends_over(st, "slow") < 2000);               /* so it was not their end that let it out */
+	assert_true(looks[1] > 0 && looks[1] < 12);               /* each look reads all of them */
 }
 
 static void a_new_page_leaves_at_once_while_others_wait_for_room(void **state)
@@ -747,7 +781,8 @@ int main(void)
 		ALONE(a_channel_without_room_leaves_its_pages_due_and_the_others_go_on),
 		ALONE(pages_that_wait_for_room_are_known_and_not_looked_for_again),
 		ALONE(pages_with_room_do_not_wait_behind_a_crowd_that_has_none),
-		ALONE(a_crowd_that_trickles_out_is_looked_behind_so_far_and_no_further),
+		ALONE(nor_behind_a_crowd_of_which_some_come_back_all_the_time),
+		ALONE(what_the_dead_left_behind_a_crowd_that_trickles_out_leaves_within_ten_seconds),
 		ALONE(a_new_page_leaves_at_once_while_others_wait_for_room),
 		ALONE(nor_where_more_wait_than_can_be_remembered),
 		ALONE(pages_that_need_not_go_do_not_keep_the_room_they_were_meant_for),
