@@ -158,7 +158,7 @@ void courier_send(struct engine *e)
 	if (i < e->n_claimed)
 		engine_log(e, LOG_WARN, S(""), "the store took so long that the claims of %zu pages would end before they are sent; they are tried again",
 		    e->n_claimed - i);
-	if (e->sends_out - out < e->n_claimed)
+	if (e->sends_out - out < e->n_claimed && e->health == STORE_OK)
 		e->room_ms = e->now_ms;                   /* not all went out: there is room */
 	e->n_claimed = 0;
 }
@@ -296,11 +296,16 @@ static void wait_for_room(struct engine *e)
 	look_soon(e);
 }
 
-/* A page that becomes due before that time. What is another's, that one sees coming, or finds. */
+/* A page that becomes due before that time. What is another's, a look sees coming, or finds. Where too many are known for one more, those that are
+ * due come first, and then it is time for a look. */
 static void expect(struct engine *e, const struct page *p, int64_t due_ms, int64_t before_ms)
 {
 	int64_t at_ms = due_ms + e->now_err_ms;
-	if (p && at_ms < before_ms && engine_is_mine(e, p->incident, p, due_ms) && !upcoming_add(&e->pages, due_ms, p->id, p->channel))
+	if (p == NULL || at_ms >= before_ms || !engine_is_mine(e, p->incident, p, due_ms) || upcoming_add(&e->pages, due_ms, p->id, p->channel))
+		return;
+	if (at_ms <= e->now_ms)
+		e->hides_more_pages = true;
+	else if (at_ms < e->next_page_ms)
 		e->next_page_ms = at_ms;
 }
 
@@ -360,11 +365,21 @@ static void claim_known(struct engine *e)
 /* What a look found: how many documents, how many of them due, how many to claim at most, and what was done about these. */
 struct sight { size_t n, due, max, seen[LOOK_NEVER + 1]; };
 
-/* Whether most of it cannot go out: then what can may stand behind it. Each look reads all of them, so it goes far now and then only. */
-static bool is_trickle(const struct engine *e, const struct sight *v, size_t limit)
+/* Whether most of it cannot go out: then what can may stand behind it. */
+static bool is_crowd(const struct sight *v)
 {
 	size_t held = v->seen[LOOK_KNOWN] + v->seen[LOOK_NO_ROOM];
-	return held > 0 && held + v->seen[LOOK_OTHERS] > limit / 2 && (limit < CROWD_MAX || e->now_ms >= e->climb_ms);
+	return v->seen[LOOK_CLAIM] == 0 || (held > 0 && held + v->seen[LOOK_OTHERS] > v->n / 2);
+}
+
+/* Behind a crowd without room a look goes far now and then only, as each reads all of them. */
+static void end_climb(struct engine *e)
+{
+	if (e->now_ms >= e->climb_ms)
+		e->climb_ms = e->now_ms + CLIMB_EVERY_MS;
+	if (e->page_scan > CROWD_MAX)
+		e->page_scan = CROWD_MAX;
+	e->deep_page_ms = e->now_ms + DEEP_EVERY_MS;
 }
 
 /* When to look again after a look at `limit` documents. */
@@ -372,13 +387,12 @@ static void plan_look(struct engine *e, const struct sight *v, size_t limit)
 {
 	size_t n = v->seen[LOOK_CLAIM];
 	bool is_full = v->n == limit, may_go_deeper = is_full && v->due == v->n && limit == e->page_scan && limit < SCAN_MAX;
-	bool is_crowded = may_go_deeper && (n == 0 || (n < v->max && is_trickle(e, v, limit)));
-	if (limit >= CROWD_MAX && n > 0 && !is_crowded && e->now_ms >= e->climb_ms)
-		e->climb_ms = e->now_ms + CLIMB_EVERY_MS;
-	if (limit > CROWD_MAX && n > 0 && !is_crowded)
-		e->page_scan = CROWD_MAX;
+	bool is_far = limit >= CROWD_MAX && v->seen[LOOK_KNOWN] + v->seen[LOOK_NO_ROOM] > 0;
+	bool is_crowded = may_go_deeper && n < v->max && is_crowd(v) && (!is_far || e->now_ms >= e->climb_ms);
 	scan_next(e, limit, v->n, is_crowded, n == v->max);
-	e->hides_more_pages = is_full && n > 0 && v->seen[LOOK_NO_ROOM] == 0;
+	if (is_far && !is_crowded)
+		end_climb(e);
+	e->hides_more_pages = e->hides_more_pages || (is_full && n > 0 && v->seen[LOOK_NO_ROOM] == 0);
 	if (is_crowded || (e->hides_more_pages && !is_due_known(e)))
 		e->next_page_ms = e->now_ms;
 	else if (is_full)
@@ -424,12 +438,14 @@ static void ask(struct engine *e)
 	enum store_rc rc = store_due(e->env.store, KIND_page, 0, e->store_info.shards, e->next_page_ms, limit, &docs);
 	engine_saw(e, rc);
 	if (rc == STORE_OK) {
-		upcoming_seen(&e->pages, docs.n == limit ? docs.v[limit - 1].due : INT64_MAX);
-		e->is_short_of_room = false;
+		bool is_full = docs.n == limit;
+		upcoming_look(&e->pages);
+		e->is_short_of_room = e->hides_more_pages = false;
 		claim(e, &docs, limit);
+		upcoming_looked(&e->pages, is_full ? docs.v[limit - 1].due : INT64_MAX, is_full ? docs.v[limit - 1].id : S(""));
 	} else {
 		e->next_page_ms = e->now_ms + rng_between(&e->rng, 200, 1000);
-		e->hides_more_pages = false;
+		e->hides_more_pages = e->is_short_of_room = false;
 	}
 	store_docs_free(&docs);
 }

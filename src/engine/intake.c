@@ -39,7 +39,7 @@ static bool is_passing(enum store_rc rc, const struct job *j)
 static void look_again(struct engine *e)
 {
 	e->next_timer_ms = e->next_page_ms = e->now_ms + rng_between(&e->rng, 20, 200);
-	e->hides_more_timers = e->hides_more_pages = false;
+	e->hides_more_timers = e->hides_more_pages = e->is_short_of_room = false;
 	upcoming_begin(&e->timers);
 	upcoming_begin(&e->pages);
 }

@@ -7,7 +7,7 @@ enum { UPCOMING_MAX = 8192, TEXTS_FULL = 1 << 20, TEXT_SPARE = 1 << 16 };
 void upcoming_begin(struct upcoming *u)
 {
 	if (u->mem.limit == 0)
-		u->mem = u->spare = ARENA(TEXTS_FULL + TEXT_SPARE);
+		u->mem = ARENA(TEXTS_FULL + TEXT_SPARE);
 	arena_reset(&u->mem);
 	u->n = u->n_aside = 0;
 	u->least_ms = INT64_MAX;
@@ -16,28 +16,14 @@ void upcoming_begin(struct upcoming *u)
 void upcoming_free(struct upcoming *u)
 {
 	arena_free(&u->mem);
-	arena_free(&u->spare);
+	arena_free(&u->laid_mem);
 	free(u->v);
+	free(u->laid);
 }
 
 static void count(struct upcoming *u, int64_t due_ms)
 {
 	u->least_ms = due_ms < u->least_ms ? due_ms : u->least_ms;
-}
-
-void upcoming_seen(struct upcoming *u, int64_t before_ms)
-{
-	struct upcoming old = *u;
-	u->mem = old.spare;
-	u->spare = old.mem;
-	upcoming_begin(u);
-	for (size_t i = 0; i < old.n; i++) {
-		const struct coming *c = &old.v[i];
-		if (c->due_ms < before_ms)
-			continue;
-		u->v[u->n++] = (struct coming){ c->due_ms, arena_str(&u->mem, c->id), arena_str(&u->mem, c->channel) };
-		count(u, c->due_ms);
-	}
 }
 
 bool upcoming_add(struct upcoming *u, int64_t due_ms, struct str id, struct str channel)
@@ -53,6 +39,24 @@ bool upcoming_add(struct upcoming *u, int64_t due_ms, struct str id, struct str 
 	u->v[u->n++] = (struct coming){ due_ms, arena_str(&u->mem, id), arena_str(&u->mem, channel) };
 	count(u, due_ms);
 	return true;
+}
+
+void upcoming_look(struct upcoming *u)
+{
+	*u = (struct upcoming){ .mem = u->laid_mem, .laid_mem = u->mem, .v = u->laid, .cap = u->laid_cap, .laid = u->v, .n_laid = u->n,
+		.laid_cap = u->cap };
+	upcoming_begin(u);
+}
+
+void upcoming_looked(struct upcoming *u, int64_t due_ms, struct str id)
+{
+	for (size_t i = 0; i < u->n_laid; i++) {
+		const struct coming *c = &u->laid[i];
+		bool is_behind = c->due_ms > due_ms || (c->due_ms == due_ms && str_cmp(c->id, id) > 0);
+		if (is_behind && !upcoming_add(u, c->due_ms, c->id, c->channel))
+			break;
+	}
+	u->n_laid = 0;
 }
 
 size_t upcoming_take(struct upcoming *u, int64_t at_ms, struct coming *ret, size_t max, upcoming_wish_f *wish, void *ctx)

@@ -12,17 +12,19 @@
 
 struct coming { int64_t due_ms; struct str id, channel; };       /* channel: of a page */
 struct upcoming {
-	struct arena mem, spare;         /* of the texts; what they are moved to */
-	struct coming *v;
-	size_t n, cap;
+	struct arena mem, laid_mem;      /* of the texts */
+	struct coming *v, *laid;         /* laid by while a look is evaluated */
+	size_t n, cap, n_laid, laid_cap;
 	int64_t least_ms;                /* the earliest of those that are not put aside; INT64_MAX: there are none */
 	size_t n_aside;                  /* how many were, by the latest take that saw them */
 };
 
 void upcoming_begin(struct upcoming *u);                         /* empty; all zero before the first time */
 void upcoming_free(struct upcoming *u);
-/* A look has seen all that is due before that time: those are forgotten, and the others call again. */
-void upcoming_seen(struct upcoming *u, int64_t before_ms);
+/* A look is about to add what it found: what is known is laid by. */
+void upcoming_look(struct upcoming *u);
+/* It has seen everything up to that due time and, at that time, up to that id: what lies behind is known still, and comes behind what it added. */
+void upcoming_looked(struct upcoming *u, int64_t due_ms, struct str id);
 /* False: full, and the store must be asked at that time. */
 bool upcoming_add(struct upcoming *u, int64_t due_ms, struct str id, struct str channel) MUST_USE;
 /* Whether one that is due is to be taken now, stays due, or is put aside. */

@@ -65,25 +65,33 @@ static void what_is_put_aside_stays_and_calls_for_nothing(void **state)
 	upcoming_free(&u);
 }
 
-static void what_a_look_did_not_reach_is_known_still(void **state)
+static void what_a_look_did_not_reach_is_known_still_and_comes_last(void **state)
 {
 	struct upcoming u = { 0 };
-	struct coming due[4];
-	char aside[] = "c";
+	struct coming due[8];
+	char aside[] = "d";
 	(void)state;
 	upcoming_begin(&u);
 	for (int round = 0; round < 3; round++) {                 /* their texts move each time */
 		add(&u, 10, "a");
 		add(&u, 20, "b");
-		add(&u, 30, "c");
+		add(&u, 20, "c");
+		add(&u, 30, "d");
 		assert_int_equal(upcoming_take(&u, 40, due, 0, all_but, aside), 0);
-		upcoming_seen(&u, 20);
-		assert_int_equal(u.n, 2);
+		upcoming_look(&u);
+		assert_int_equal(u.n, 0);
+		add(&u, 5, "found");
+		upcoming_looked(&u, 20, S("b"));
 		assert_int_equal(u.n_aside, 0);
-		assert_int_equal(u.least_ms, 20);
-		assert_int_equal(upcoming_take(&u, 40, due, 4, NULL, NULL), 2);
-		assert_true(str_eq(due[0].id, S("b")) && str_eq(due[1].id, S("c")) && str_eq(due[1].channel, S("mail")));
+		assert_int_equal(u.least_ms, 5);
+		assert_int_equal(upcoming_take(&u, 40, due, 8, NULL, NULL), 3);
+		assert_true(str_eq(due[0].id, S("found")) && str_eq(due[1].id, S("c")) && str_eq(due[2].id, S("d")));
+		assert_true(str_eq(due[2].channel, S("mail")));
 	}
+	add(&u, 10, "a");
+	upcoming_look(&u);
+	upcoming_looked(&u, INT64_MAX, S(""));
+	assert_int_equal(u.n, 0);                                 /* that look saw everything */
 	upcoming_free(&u);
 }
 
@@ -140,7 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_due_is_taken_once_in_the_order_it_came_and_the_rest_stays),
 		cmocka_unit_test(what_is_put_aside_stays_and_calls_for_nothing),
-		cmocka_unit_test(what_a_look_did_not_reach_is_known_still),
+		cmocka_unit_test(what_a_look_did_not_reach_is_known_still_and_comes_last),
 		cmocka_unit_test(more_than_is_asked_for_is_due_still),
 		cmocka_unit_test(what_does_not_fit_is_refused_and_a_new_beginning_makes_room),
 		cmocka_unit_test(names_of_any_length_are_kept_or_refused),
