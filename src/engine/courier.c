@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, ASIDE_MAX = 4096, CROWD_MAX = 2048, CLIMB_EVERY_MS = 4000, SCAN_MIN = 256, SCAN_MAX = 1 << 16,
+enum { CLAIMS_WHEN_BUSY = 8, BEHIND_MS = 3000, ASIDE_MAX = 4096, CROWD_MAX = 2048, CLIMB_MAX = 8192, CLIMB_EVERY_MS = 4000, SCAN_MIN = 256, SCAN_MAX = 1 << 16,
 	SETTLE_WITHIN_MS = 10 * 60 * 1000, DELIVERY_ARENA = 2 << 20, FULL_MS = 250, DEEP_EVERY_MS = 1000, PEEK_ARENA = 8 << 20,
 	SEND_TAKES_MS = 11 * 1000 };     /* a send begins within 1 s of its read and ends within 10 s */
 
@@ -309,11 +309,21 @@ static void expect(struct engine *e, const struct page *p, int64_t due_ms, int64
 		e->next_page_ms = at_ms;
 }
 
+/* Where many are known, those of a channel without room leave the rest of the list to the others. */
+static bool is_one_too_many(struct engine *e, const struct page *p)
+{
+	return e->pages.n >= ASIDE_MAX && outlet_find(e->setup, p->channel) && e->env.send_room(e->env.ctx, p->channel) == 0;
+}
+
 /* What was just written is remembered even if a look comes next: that may not reach it. */
 void courier_expect(struct engine *e, const struct dated *d)
 {
 	int64_t soon_ms = e->now_ms + engine_look_ahead_ms(e);
-	if (!e->is_draining)
+	if (e->is_draining)
+		return;
+	if (is_one_too_many(e, d->obj))
+		e->hides_more_pages = true;
+	else
 		expect(e, d->obj, d->due_ms, e->next_page_ms > soon_ms ? e->next_page_ms : soon_ms);
 }
 
@@ -369,10 +379,10 @@ struct sight { size_t n, due, max, seen[LOOK_NEVER + 1]; };
 static bool is_crowd(const struct sight *v)
 {
 	size_t held = v->seen[LOOK_KNOWN] + v->seen[LOOK_NO_ROOM];
-	return v->seen[LOOK_CLAIM] == 0 || (held > 0 && held + v->seen[LOOK_OTHERS] > v->n / 2);
+	return v->seen[LOOK_CLAIM] == 0 || (v->n < CLIMB_MAX && held > 0 && held + v->seen[LOOK_OTHERS] > v->n / 2);
 }
 
-/* Behind a crowd without room a look goes far now and then only, as each reads all of them. */
+/* Behind a crowd without room a look goes far now and then only, as each reads all of them: 8,192 take a tenth of a second or two. */
 static void end_climb(struct engine *e)
 {
 	if (e->now_ms >= e->climb_ms)
